@@ -1,0 +1,251 @@
+//! Every operation of the typed SDK crates, called by name with plain data.
+//!
+//! The files below this one are generated: rows that pair a Rust name from the crate's source with the
+//! wire name from the service model. The macros here give the rows their meaning, and [`convert`] has
+//! what they share. Accounts, clients and what an SDK error means are left to the crate's other modules.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use aws_types::request_id::RequestId;
+use piton_models::validate::{Problem, fill_absent};
+use serde_json::Value;
+
+mod convert;
+
+use convert::{In, Out};
+
+/// What a service answered: the output and the id of the request.
+pub(crate) struct Reply {
+    pub(crate) output: Value,
+    pub(crate) request_id: Option<String>,
+}
+
+/// An SDK error without the type of its operation; boxed, because it is large and rare.
+pub(crate) type Failure = Box<SdkError<ErrorMetadata, HttpResponse>>;
+
+/// A call on its way.
+pub(crate) type Sending = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+
+/// Why a call was not sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The service has no such operation, or this version of its crate has not.
+    UnknownOperation,
+    /// The input does not fit.
+    Input(Vec<Problem>),
+}
+
+fn reply<T: Out + RequestId, E: ProvideErrorMetadata>(
+    result: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Reply, Failure> {
+    match result {
+        Ok(output) => {
+            let request_id = output.request_id().map(str::to_owned);
+            Ok(Reply { output: output.give(), request_id })
+        }
+        Err(error) => Err(Box::new(error.map_service_error(|error| error.meta().clone()))),
+    }
+}
+
+/// `operations! { "create_project" InputBuilder; }`: a `perform` that finds an operation by its script
+/// name, and the list of those names.
+macro_rules! operations {
+    ($($name:literal $builder:path;)*) => {
+        /// The script's names of the bound operations.
+        pub(crate) const OPERATIONS: &[&str] = &[$($name),*];
+
+        /// Starts one call. The future is the SDK's, with its retries.
+        pub(crate) fn perform(
+            client: &Client,
+            operation: &str,
+            input: serde_json::Value,
+        ) -> Result<super::Sending, super::Unsent> {
+            let client = client.clone();
+            Ok(match operation {
+                $($name => {
+                    let builder = super::input::<$builder>(input)?;
+                    Box::pin(async move { super::reply(builder.send_with(&client).await) })
+                })*
+                _ => return Err(super::Unsent::UnknownOperation),
+            })
+        }
+    };
+}
+
+/// `enums! { types::Kind, }`: string enums, in both directions; a value that the crate does not know
+/// is kept as it is.
+macro_rules! enums {
+    ($($enum:path,)*) => {
+        $(impl super::convert::Text for $enum {
+            fn from_text(text: String) -> Self {
+                Self::from(text.as_str())
+            }
+            fn as_text(&self) -> &str {
+                self.as_str()
+            }
+        })*
+        $(super::convert::text!($enum);)*
+    };
+}
+
+/// A structure or union that is sent. `sent` is an operation's input, `checked` a structure whose
+/// builder may refuse, `plain` one whose builder does not.
+macro_rules! input {
+    (sent $builder:path { $($setter:ident $member:literal,)* }) => {
+        impl super::convert::In for $builder {
+            fn take(value: serde_json::Value) -> Result<Self, super::convert::Problems> {
+                let mut fields = super::convert::Fields::open(value)?;
+                let builder = Self::default()$(.$setter(fields.get($member)))*;
+                fields.close(builder)
+            }
+        }
+    };
+    (plain $type:path { $($setter:ident $member:literal,)* }) => {
+        impl super::convert::In for $type {
+            fn take(value: serde_json::Value) -> Result<Self, super::convert::Problems> {
+                let mut fields = super::convert::Fields::open(value)?;
+                let builder = Self::builder()$(.$setter(fields.get($member)))*;
+                fields.close(builder.build())
+            }
+        }
+    };
+    (checked $type:path { $($setter:ident $member:literal,)* }) => {
+        impl super::convert::In for $type {
+            fn take(value: serde_json::Value) -> Result<Self, super::convert::Problems> {
+                let mut fields = super::convert::Fields::open(value)?;
+                let builder = Self::builder()$(.$setter(fields.get($member)))*;
+                fields.close_checked(builder.build())
+            }
+        }
+    };
+    (union $type:path { $($variant:ident $member:literal,)* }) => {
+        impl super::convert::In for $type {
+            fn take(value: serde_json::Value) -> Result<Self, super::convert::Problems> {
+                const MEMBERS: &[&str] = &[$($member),*];
+                let (member, value) = super::convert::only_member(value, MEMBERS)?;
+                match member.as_str() {
+                    $($member => super::convert::at($member, super::convert::In::take(value))
+                        .map(Self::$variant),)*
+                    _ => Err(super::convert::unknown_member(&member, MEMBERS)),
+                }
+            }
+        }
+    };
+}
+
+/// A structure or union that is answered; what is absent stays out, `fill_absent` puts the nulls in.
+macro_rules! output {
+    (union $type:path { $($variant:ident $member:literal,)* }) => {
+        impl super::convert::Out for $type {
+            fn give(self) -> serde_json::Value {
+                match self {
+                    $(Self::$variant(value) => super::convert::one_key($member, value),)*
+                    // A member that this version of the crate does not know has no name to give.
+                    _ => serde_json::Value::Null,
+                }
+            }
+        }
+    };
+    ($type:path { $($field:ident $member:literal,)* }) => {
+        impl super::convert::Out for $type {
+            fn give(self) -> serde_json::Value {
+                let mut members = super::convert::Members::default();
+                $(members.put($member, self.$field);)*
+                members.close()
+            }
+        }
+    };
+}
+
+fn input<T: In>(value: Value) -> Result<T, Unsent> {
+    T::take(value).map_err(Unsent::Input)
+}
+
+/// `services! { "name" module crate Variant, }`: the client of each service and the way to its rows.
+macro_rules! services {
+    ($($name:literal $module:ident $krate:ident $variant:ident,)*) => {
+        $(
+            #[rustfmt::skip]
+            #[allow(deprecated, reason = "members that AWS advises against still arrive")]
+            mod $module;
+        )*
+
+        /// A client of one service.
+        #[derive(Clone)]
+        pub(crate) enum Client {
+            $($variant($krate::Client),)*
+        }
+
+        impl Client {
+            /// The client of a service by the script's name.
+            pub(crate) fn new(service: &str, config: &aws_types::SdkConfig) -> Option<Self> {
+                match service {
+                    $($name => Some(Self::$variant($krate::Client::new(config))),)*
+                    _ => None,
+                }
+            }
+
+            fn service(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            fn start(&self, operation: &str, input: Value) -> Result<Sending, Unsent> {
+                match self {
+                    $(Self::$variant(client) => $module::perform(client, operation, input),)*
+                }
+            }
+        }
+
+        /// The script's names of the operations that are bound, in order; empty for a service that
+        /// has no typed binding.
+        pub fn bound_operations(service: &str) -> &'static [&'static str] {
+            match service {
+                $($name => $module::OPERATIONS,)*
+                _ => &[],
+            }
+        }
+
+        /// Operations and members that the models have and this version of the SDK crates has not;
+        /// a member as `Structure.member`.
+        pub fn left_out(service: &str) -> &'static [&'static str] {
+            match service {
+                $($name => $module::LEFT_OUT,)*
+                _ => &[],
+            }
+        }
+    };
+}
+
+services! {
+    "datazone" datazone aws_sdk_datazone Datazone,
+    "iam" iam aws_sdk_iam Iam,
+    "redshift" redshift aws_sdk_redshift Redshift,
+    "redshift_data" redshift_data aws_sdk_redshiftdata RedshiftData,
+    "secretsmanager" secretsmanager aws_sdk_secretsmanager Secretsmanager,
+    "sts" sts aws_sdk_sts Sts,
+}
+
+impl Client {
+    /// Sends one call and waits for its answer; absent members of the answer are null.
+    pub(crate) fn perform(&self, operation: &str, input: Value) -> Result<Sending, Unsent> {
+        let sending = self.start(operation, input)?;
+        let model = piton_models::service(self.service());
+        let shape = model.and_then(|model| {
+            let operation = model.operation_by_script_name(operation)?;
+            Some((model, operation.output.as_ref()?.shape.as_str()))
+        });
+        Ok(Box::pin(async move {
+            let mut reply = sending.await?;
+            if let Some((model, shape)) = shape {
+                fill_absent(model, shape, &mut reply.output);
+            }
+            Ok(reply)
+        }))
+    }
+}

@@ -1,0 +1,519 @@
+//! The entries of a journal: one type a kind, plain data, append-only.
+//!
+//! Entries with a key belong to a place in the script and are what replay answers from. Entries
+//! without one tell the story of the run: started, suspended, resumed, ended. Notes, outputs and
+//! artifacts have a key but are never compared: they follow from what was compared.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::account::{AccountRef, Principal};
+use crate::canonical::Digest;
+use crate::catalogue::Class;
+use crate::diagnostic::Diagnostic;
+use crate::gate::{Decision, GateRequest, GateResult};
+use crate::key::Key;
+use crate::ports::AwsError;
+use crate::status::Reason;
+use crate::time::{Span, Timestamp};
+
+/// One entry before it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its address, when it belongs to a place in the script.
+    pub key: Option<Key>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What it says.
+    pub body: Body,
+}
+
+/// One entry as the journal has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEntry {
+    /// Position in the run's journal, from 1.
+    pub seq: u64,
+    /// Digest over this entry and the one before.
+    pub hash: Digest,
+    /// The entry.
+    pub entry: Entry,
+    /// The stored text of its body: what digests are taken of.
+    pub text: String,
+}
+
+/// The end of a journal: what the next entry is chained to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Position of the last entry; 0 for an empty journal.
+    pub seq: u64,
+    /// Its digest.
+    pub hash: Digest,
+}
+
+impl Head {
+    /// The head of an empty journal.
+    pub const EMPTY: Self = Self { seq: 0, hash: Digest::from_bytes([0; 32]) };
+
+    /// The head after one more entry, and the digest that the entry gets. `body` is the stored
+    /// text, so that what is verified is what is stored.
+    #[must_use]
+    pub fn next(&self, key: Option<&Key>, kind: &str, at: Timestamp, body: &str) -> Self {
+        let seq = self.seq + 1;
+        let hash = Digest::of_parts([
+            self.hash.bytes().as_slice(),
+            &seq.to_be_bytes(),
+            key.map_or("", Key::as_str).as_bytes(),
+            kind.as_bytes(),
+            &at.millis().to_be_bytes(),
+            body.as_bytes(),
+        ]);
+        Self { seq, hash }
+    }
+}
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $kind:literal $variant:ident($data:ty)),* $(,)?) => {
+        /// What an entry says.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Body {
+            $($(#[$doc])* $variant($data),)*
+        }
+
+        impl Body {
+            /// Every kind's name, as journals have it.
+            pub const KINDS: &'static [&'static str] = &[$($kind),*];
+
+            /// The kind's name.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $kind,)* }
+            }
+
+            /// The stored text of the body.
+            pub fn encode(&self) -> String {
+                match self {
+                    $(Self::$variant(data) => serde_json::to_string(data),)*
+                }
+                .expect("an entry is plain data")
+            }
+
+            /// The body from its kind and stored text.
+            pub fn decode(kind: &str, text: &str) -> Result<Self, EntryError> {
+                match kind {
+                    $($kind => serde_json::from_str(text).map(Self::$variant).map_err(|error| {
+                        EntryError::Unreadable { kind: kind.to_owned(), reason: error.to_string() }
+                    }),)*
+                    _ => Err(EntryError::UnknownKind(kind.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+bodies! {
+    /// The run exists.
+    "started" Started(Started),
+    /// An alias was bound to a proven principal.
+    "bound" Bound(Bound),
+    /// A mutating operation is about to be sent.
+    "intent" Intent(Intent),
+    /// AWS's last word on an operation. A read has no intent and names its operation here.
+    "outcome" Outcome(Outcome),
+    /// A doubt was settled.
+    "settled" Settled(Settled),
+    /// A step began.
+    "step_opened" StepOpened(StepOpened),
+    /// A step ended.
+    "step_closed" StepClosed(StepClosed),
+    /// A wait for time or for a state of AWS began.
+    "wait_opened" WaitOpened(WaitOpened),
+    /// A wait ended.
+    "wait_closed" WaitClosed(WaitClosed),
+    /// A value of chance or time was taken.
+    "sampled" Sampled(Sampled),
+    /// A gate opened: people were asked.
+    "gate_opened" GateOpened(GateRequest),
+    /// Somebody decided.
+    "decision" Decided(Decision),
+    /// A gate closed.
+    "gate_closed" GateClosed(GateResult),
+    /// The compensation of a call, as data.
+    "undo" Undo(Undo),
+    /// A line for the report.
+    "note" Note(Note),
+    /// A named result.
+    "output" Output(Output),
+    /// A named document.
+    "artifact" Artifact(Artifact),
+    /// The run stopped for a reason that will pass.
+    "suspended" Suspended(Suspended),
+    /// The run goes on.
+    "resumed" Resumed(Resumed),
+    /// What failed is to be attempted again.
+    "retried" Retried(Retried),
+    /// Somebody asked the run to end.
+    "cancelled" Cancelled(Cancelled),
+    /// The run ended.
+    "ended" Ended(Ended),
+}
+
+impl Body {
+    /// Whether replay compares entries of this kind with what the script asks. The rest is either
+    /// the story of the run or an annotation.
+    pub fn is_compared(&self) -> bool {
+        !matches!(
+            self,
+            Self::Started(_)
+                | Self::Bound(_)
+                | Self::Undo(_)
+                | Self::Note(_)
+                | Self::Output(_)
+                | Self::Artifact(_)
+                | Self::Suspended(_)
+                | Self::Resumed(_)
+                | Self::Retried(_)
+                | Self::Cancelled(_)
+                | Self::Ended(_)
+        )
+    }
+}
+
+/// An entry that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// A kind from another version.
+    #[error("entries of the kind `{0}` are not known to this version")]
+    UnknownKind(String),
+    /// A text of another form.
+    #[error("a `{kind}` entry is not readable: {reason}")]
+    Unreadable {
+        /// Kind of the entry.
+        kind: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// See [`Body::Started`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Name of the runbook, `pfizer_poc`.
+    pub runbook: String,
+    /// Title from its declaration.
+    pub title: String,
+    /// Name of the run, when it was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Parameters by name; secret ones are handles.
+    pub params: Value,
+    /// Digest of the program: script, modules, assets, templates.
+    pub program: Digest,
+    /// Stored name of the sandbox world; absent against AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world: Option<String>,
+    /// Who started the run, as far as known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Principal>,
+    /// Version of Piton that started it.
+    pub version: String,
+}
+
+/// See [`Body::Bound`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Alias, or a derived account.
+    pub account: AccountRef,
+    /// Who it proved to be.
+    pub principal: Principal,
+    /// An earlier binding was replaced on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebound: bool,
+}
+
+/// See [`Body::Intent`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Script's name of the service.
+    pub service: String,
+    /// Script's name of the operation.
+    pub operation: String,
+    /// Account it is sent as.
+    pub account: AccountRef,
+    /// Idempotency class.
+    pub class: Class,
+    /// Input as the script gave it, handles in place of secrets, no token.
+    pub input: Value,
+    /// Idempotency token, when the operation takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// From 1; a repeated attempt under the same key counts up.
+    pub attempt: u32,
+}
+
+/// See [`Body::Outcome`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What a read was; absent after an intent, which says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Read>,
+    /// The attempt that it answers.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub attempt: u32,
+    /// The output, or AWS's error.
+    pub result: CallResult,
+    /// Time between the first send and the answer.
+    pub took: Span,
+    /// AWS's id of the request; never compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// It was found by its natural key after a crash, not answered to a send.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_one(attempt: &u32) -> bool {
+    *attempt == 1
+}
+
+/// The operation of a read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Read {
+    /// Script's name of the service.
+    pub service: String,
+    /// Script's name of the operation; `list_projects_all` when every page was read.
+    pub operation: String,
+    /// Account it was sent as.
+    pub account: AccountRef,
+    /// Input as the script gave it.
+    pub input: Value,
+}
+
+/// AWS's last word on a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallResult {
+    /// The output.
+    Value(Value),
+    /// The error.
+    Error(AwsError),
+}
+
+/// See [`Body::Settled`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    /// How.
+    pub how: Settlement,
+    /// Why, in the words of whoever settled it.
+    pub reason: String,
+    /// Who; absent when the engine found it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// How a doubt is settled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Settlement {
+    /// The call had its effect; this is its output.
+    Adopt {
+        /// Output to go on with.
+        output: Value,
+    },
+    /// The call had no effect, or repeating it is harmless: send it again.
+    Retry,
+    /// Go on without it: the call answers nothing.
+    Skip,
+}
+
+/// See [`Body::StepOpened`]. The entry's key is the step's path with the number 0 of its parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepOpened {
+    /// Path of the step.
+    pub path: String,
+    /// Name as the author wrote it.
+    pub name: String,
+}
+
+/// See [`Body::StepClosed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepClosed {
+    /// Path of the step.
+    pub path: String,
+    /// The step's body returned; otherwise it raised.
+    pub ok: bool,
+}
+
+/// See [`Body::WaitOpened`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitOpened {
+    /// Name in progress and reports.
+    pub name: String,
+    /// What is waited for.
+    pub target: WaitTarget,
+}
+
+/// What a wait waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum WaitTarget {
+    /// A moment.
+    Time {
+        /// When the wait ends.
+        until: Timestamp,
+    },
+    /// A state of AWS, read every so often.
+    State {
+        /// Time between reads.
+        every: Span,
+        /// When the wait fails.
+        give_up_at: Timestamp,
+    },
+}
+
+/// See [`Body::WaitClosed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitClosed {
+    /// How it ended.
+    pub result: WaitResult,
+    /// How many reads it took.
+    pub reads: u32,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum WaitResult {
+    /// The awaited state came; the last answer.
+    Reached {
+        /// The answer that had it.
+        value: Value,
+    },
+    /// What was awaited is gone, as the wait wanted.
+    Gone,
+    /// A state that cannot become the awaited one.
+    Failed {
+        /// The state.
+        state: Value,
+        /// The answer that had it.
+        value: Value,
+    },
+    /// The time was up.
+    GaveUp {
+        /// The last state seen.
+        state: Value,
+    },
+    /// AWS refused the read.
+    Refused {
+        /// The error.
+        error: AwsError,
+    },
+}
+
+/// See [`Body::Sampled`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// `now`, `uuid` or `random_password`.
+    pub source: String,
+    /// What was drawn; a handle for a password.
+    pub value: Value,
+}
+
+/// See [`Body::Undo`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// Entry of the call that is taken back.
+    pub of: Key,
+    /// The calls that take it back, in order.
+    pub calls: Vec<Read>,
+}
+
+/// See [`Body::Note`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// One line or more.
+    pub text: String,
+}
+
+/// See [`Body::Output`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its name; a later output of the same name replaces it.
+    pub name: String,
+    /// Plain data.
+    pub value: Value,
+}
+
+/// See [`Body::Artifact`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// File name.
+    pub name: String,
+    /// Contents.
+    pub text: String,
+}
+
+/// See [`Body::Suspended`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suspended {
+    /// Why.
+    pub reason: Reason,
+}
+
+/// See [`Body::Resumed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Host and process that drives the run now.
+    pub holder: String,
+    /// Version of Piton that drives it now.
+    pub version: String,
+}
+
+/// See [`Body::Retried`]: everything from `from_seq` up to this entry is void for replay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retried {
+    /// First void entry.
+    pub from_seq: u64,
+}
+
+/// See [`Body::Cancelled`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Who asked, as far as known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// See [`Body::Ended`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub end: End,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Diagnostic>,
+    /// First entry that `resume --retry` would void: the call that failed, or the reads that a
+    /// refusal of the script rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_from: Option<u64>,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The script came to its end.
+    Succeeded,
+    /// The script raised an error that nothing caught.
+    Failed,
+    /// A person rejected at a gate, or a gate expired.
+    Rejected,
+    /// Somebody cancelled the run.
+    Cancelled,
+}

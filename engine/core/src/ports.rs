@@ -1,0 +1,472 @@
+//! The whole outside world, as traits. `cli` alone wires them to adapters.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::account::{AccountRef, Principal};
+use crate::canonical::Digest;
+use crate::entry::{Entry, Head, StoredEntry};
+use crate::event::RunEvent;
+use crate::gate::{Decision, GateRequest};
+use crate::key::Key;
+use crate::status::{RunStatus, RunSummary};
+use crate::time::{Span, Timestamp};
+
+/// A future that a trait object can return.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+// --- AWS -----------------------------------------------------------------------------------------
+
+/// One call to AWS, with secrets in clear: it lives in memory only and has no `Debug`.
+#[derive(Clone)]
+pub struct Call {
+    /// Account it is sent as.
+    pub account: AccountRef,
+    /// Script's name of the service, `redshift_data`.
+    pub service: String,
+    /// Script's name of the operation, `create_project`.
+    pub operation: String,
+    /// Input by wire names, the idempotency token included.
+    pub input: Value,
+}
+
+/// What AWS answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Output by wire names; absent optional members are `null`.
+    pub output: Value,
+    /// AWS's id of the request.
+    pub request_id: Option<String>,
+}
+
+/// AWS's error, normalised. Replay compares service, operation, code and status, never the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsError {
+    /// Script's name of the service.
+    pub service: String,
+    /// Script's name of the operation.
+    pub operation: String,
+    /// AWS's code, `ConflictException`.
+    pub code: String,
+    /// AWS's text.
+    pub message: String,
+    /// HTTP status, when there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// AWS's id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// AWS says that the same call may succeed later.
+    #[serde(default)]
+    pub retryable: bool,
+}
+
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { service, operation, code, message, .. } = self;
+        write!(formatter, "{service}.{operation}: {code}: {message}")
+    }
+}
+
+/// Why a call has no answer that counts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallFailure {
+    /// AWS's last word: an outcome.
+    Refused(AwsError),
+    /// Throttled, out of order or silent through every attempt; it certainly had no effect, or the
+    /// service said so. Never an outcome.
+    Unavailable {
+        /// What happened, for people.
+        message: String,
+    },
+    /// It was sent and no answer came: whether it had an effect is unknown. Never an outcome.
+    ReplyLost {
+        /// What happened, for people.
+        message: String,
+    },
+    /// Missing, expired or unusable credentials. Never an outcome: the run suspends.
+    Credentials {
+        /// Alias that needs them.
+        alias: String,
+        /// What is wrong, for people.
+        message: String,
+        /// Command that renews them, when it is known.
+        renew_with: Option<String>,
+    },
+    /// The input does not fit the operation; nothing was sent.
+    Invalid {
+        /// Path of the member.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// AWS, real or sandbox.
+pub trait Operations: Send + Sync {
+    /// Sends one call, with the SDK's retries for throttling and 5xx.
+    fn perform<'a>(&'a self, call: &'a Call) -> Pending<'a, Result<Answer, CallFailure>>;
+
+    /// Proves who an alias is, by STS GetCallerIdentity, and in which region it works. Refuses an
+    /// alias that is not configured or whose pinned account differs.
+    fn identify<'a>(
+        &'a self,
+        account: &'a AccountRef,
+    ) -> Pending<'a, Result<Principal, IdentifyError>>;
+
+    /// What the region of an account is, without a call.
+    fn region(&self, account: &AccountRef) -> Option<String>;
+}
+
+/// Why an account cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum IdentifyError {
+    /// Nothing says what the alias is.
+    #[error("the account alias `{alias}` is not configured")]
+    Unconfigured {
+        /// The alias.
+        alias: String,
+    },
+    /// piton.toml pins another account.
+    #[error("`{alias}` is in account {found}, but piton.toml pins it to {pinned}")]
+    Pinned {
+        /// The alias.
+        alias: String,
+        /// The account it proved to be in.
+        found: String,
+        /// The account it is pinned to.
+        pinned: String,
+    },
+    /// The call failed.
+    #[error("{}", failure_text(.0))]
+    Call(CallFailure),
+}
+
+/// The failure in words.
+pub fn failure_text(failure: &CallFailure) -> String {
+    match failure {
+        CallFailure::Refused(error) => error.to_string(),
+        CallFailure::Unavailable { message }
+        | CallFailure::ReplyLost { message }
+        | CallFailure::Credentials { message, .. } => message.clone(),
+        CallFailure::Invalid { path, message } => format!("{path}: {message}"),
+    }
+}
+
+// --- The journal ---------------------------------------------------------------------------------
+
+/// A run's id: lower-case letters and digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a new run is created with.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub run: RunId,
+    /// Name of the runbook.
+    pub runbook: String,
+    /// Name of the run.
+    pub name: Option<String>,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
+    /// Digest of the stored program.
+    pub program: Digest,
+    /// Files of the program: path and contents. The first is the runbook's script.
+    pub files: Vec<ProgramFile>,
+    /// Sealed secret values by name, readable only with a key outside the database.
+    pub sealed: Vec<(String, Vec<u8>)>,
+}
+
+/// One file of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramFile {
+    /// Path as the program knows it: `pfizer_poc.rhai`, `std/datazone`, `report.md.j2`.
+    pub path: String,
+    /// Contents.
+    pub text: String,
+}
+
+/// One row of the list of runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// Name of the runbook.
+    pub runbook: String,
+    /// Name of the run.
+    pub name: Option<String>,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
+    /// Digest of its program.
+    pub program: Digest,
+    /// The fold over its entries, kept with the last append.
+    pub summary: RunSummary,
+    /// End of its journal.
+    pub head: Head,
+    /// Who drives it now, when somebody does.
+    pub holder: Option<Holder>,
+}
+
+impl RunRow {
+    /// The status as people see it: a run without a driver is interrupted, not running.
+    pub fn status(&self) -> RunStatus {
+        match self.summary.status {
+            RunStatus::Running if self.holder.is_none() => RunStatus::Interrupted,
+            status => status,
+        }
+    }
+}
+
+/// A process that drives a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Host name.
+    pub host: String,
+    /// Process id.
+    pub pid: u32,
+    /// When it took the run.
+    pub since: Timestamp,
+}
+
+/// The right to append to a run, until another process takes it.
+pub trait Lease: Send + Sync {
+    /// The run.
+    fn run(&self) -> &RunId;
+    /// Counts up each time a process takes the run; an append of an older epoch is refused.
+    fn epoch(&self) -> u64;
+}
+
+/// What the journal refuses, or cannot do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum JournalError {
+    /// No run of that id or prefix.
+    #[error("there is no run `{0}`")]
+    NoRun(String),
+    /// Several runs begin like that.
+    #[error("`{prefix}` is the beginning of several runs: {}", .runs.join(", "))]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+        /// The runs.
+        runs: Vec<String>,
+    },
+    /// A live process drives the run.
+    #[error("run {run} is driven by process {} on {} since {}", .holder.pid, .holder.host, .holder.since)]
+    Held {
+        /// The run.
+        run: String,
+        /// Who.
+        holder: Holder,
+    },
+    /// Another process took the run in the meantime.
+    #[error("another process took over run {0}")]
+    LeaseLost(String),
+    /// No such gate is open.
+    #[error("run {run} has no open gate `{gate}`")]
+    NoGate {
+        /// The run.
+        run: String,
+        /// The gate.
+        gate: String,
+    },
+    /// The decision was refused.
+    #[error(transparent)]
+    Refused(#[from] crate::gate::Refusal),
+    /// The file is no journal, or damaged.
+    #[error("{path} is not a Piton journal: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is from a newer version.
+    #[error("{path} has journal format {found}; this version of Piton reads up to {known}")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// The newest known format.
+        known: u32,
+    },
+    /// The disk does not take what must be written.
+    #[error("the journal cannot be written: {0}")]
+    Storage(String),
+    /// An entry cannot be read.
+    #[error("entry {seq} of run {run} cannot be read: {reason}")]
+    Entry {
+        /// The run.
+        run: String,
+        /// Position.
+        seq: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What anyone may leave for the driver of a run, at any time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mail", rename_all = "snake_case")]
+pub enum Mail {
+    /// An answer to a gate, admitted when it was left.
+    Decision(Decision),
+    /// The run is to end.
+    Cancel {
+        /// Who asks, as far as known.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A doubt is settled by a person.
+    Settle {
+        /// Entry in doubt.
+        key: Key,
+        /// How, with the reason.
+        settled: crate::entry::Settled,
+    },
+}
+
+/// An open gate of a run with the answers it has so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenGate {
+    /// Entry that opened it.
+    pub key: Key,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// What it asks.
+    pub request: GateRequest,
+    /// Answers, recorded or still in the mailbox, in order.
+    pub decisions: Vec<Decision>,
+}
+
+/// Where runs are kept. Blocking: drivers call it from threads that may block.
+pub trait Journal: Send + Sync {
+    /// Stores a program and a new run with its first entries, and takes the run.
+    fn create(
+        &self,
+        run: &NewRun,
+        entries: &[Entry],
+        summary: &RunSummary,
+        holder: &Holder,
+    ) -> Result<Box<dyn Lease>, JournalError>;
+
+    /// Runs, newest first.
+    fn runs(&self) -> Result<Vec<RunRow>, JournalError>;
+
+    /// One run by id or unique prefix.
+    fn find(&self, prefix: &str) -> Result<RunRow, JournalError>;
+
+    /// Takes a run that nobody live drives. A dead holder is replaced at once.
+    fn acquire(&self, run: &RunId, holder: &Holder) -> Result<Box<dyn Lease>, JournalError>;
+
+    /// Says that the holder is alive. Refused when the lease was lost.
+    fn renew(&self, lease: &dyn Lease, now: Timestamp) -> Result<(), JournalError>;
+
+    /// Appends entries in one durable commit, with the summary after them. Refused when the lease
+    /// was lost: then nothing is written.
+    fn append(
+        &self,
+        lease: &dyn Lease,
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError>;
+
+    /// Up to `limit` entries after position `after`, in order.
+    fn entries(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, JournalError>;
+
+    /// The files of a program, the runbook's script first.
+    fn program(&self, program: &Digest) -> Result<Vec<ProgramFile>, JournalError>;
+
+    /// Sealed secret values of a run by name.
+    fn sealed(&self, run: &RunId) -> Result<Vec<(String, Vec<u8>)>, JournalError>;
+
+    /// Keeps one more sealed value; the last one of a name counts.
+    fn seal(&self, lease: &dyn Lease, name: &str, value: &[u8]) -> Result<(), JournalError>;
+
+    /// Open gates of a run, in the order they opened.
+    fn open_gates(&self, run: &RunId) -> Result<Vec<OpenGate>, JournalError>;
+
+    /// Leaves mail for the driver in one transaction. A decision is admitted by
+    /// [`crate::gate::admit`] against the answers the gate has in that same transaction; a repeated
+    /// equal answer changes nothing.
+    fn post(&self, run: &RunId, mail: &Mail) -> Result<crate::gate::Admission, JournalError>;
+
+    /// Mail that was not taken yet, oldest first, with its number.
+    fn mail(&self, run: &RunId) -> Result<Vec<(u64, Mail)>, JournalError>;
+
+    /// Appends the entries that mail became, and removes the mail, in one commit.
+    fn take_mail(
+        &self,
+        lease: &dyn Lease,
+        mail: &[u64],
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError>;
+
+    /// Removes a run that nobody drives, and what only it used.
+    fn remove(&self, run: &RunId) -> Result<(), JournalError>;
+}
+
+// --- Time, chance, people ------------------------------------------------------------------------
+
+/// Time: the machine's, or the sandbox's.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Returns when `span` has passed; a sandbox lets it pass at once.
+    fn sleep(&self, span: Span) -> Pending<'_, ()>;
+    /// Waiting costs the person at the terminal nothing: the clock is virtual.
+    fn is_virtual(&self) -> bool;
+}
+
+/// Chance.
+pub trait Entropy: Send + Sync {
+    /// Fills bytes with what nobody can guess.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Whoever wants to know how a run goes on.
+pub trait EventSink: Send + Sync {
+    /// Takes one event. Events of a run come in order.
+    fn emit(&self, event: &RunEvent);
+}
+
+/// The person at the terminal, if there is one.
+pub trait Person: Send + Sync {
+    /// Asks for a decision at a gate that just opened; nothing when nobody who may decide is here.
+    fn decide(&self, run: &RunId, gate: &OpenGate) -> Option<Decision>;
+    /// Asks before a mutating call in step mode; `false` ends the run's driving here.
+    fn confirm_call(&self, key: &Key, call: &CallPreview) -> bool;
+}
+
+/// A call that is about to be sent, for people: handles in place of secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallPreview {
+    /// Account.
+    pub account: AccountRef,
+    /// Service.
+    pub service: String,
+    /// Operation.
+    pub operation: String,
+    /// Input, masked.
+    pub input: Value,
+}

@@ -1,0 +1,288 @@
+//! What a world starts with: the contents of a `world.toml`.
+//!
+//! Only data and its checks; `seed` turns it into documents. Names of accounts are the world's own:
+//! everything else in the file refers to an account by that name or by its twelve digits.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// A `world.toml` that cannot be used, with the reason.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// Not TOML, or not the members that a world has.
+    #[error("the world is not readable: {0}")]
+    Unreadable(#[from] toml::de::Error),
+    /// Something refers to an account that the world does not have.
+    #[error("{what} is in the account {account}, which the world does not have (it has {known})")]
+    UnknownAccount {
+        /// Who or what refers to it.
+        what: String,
+        /// The account as written.
+        account: String,
+        /// The names the world has.
+        known: String,
+    },
+    /// An account id that is not twelve digits.
+    #[error("the account {name} has the id {id}, which is not twelve digits")]
+    AccountId {
+        /// The account's name.
+        name: String,
+        /// What was written.
+        id: String,
+    },
+    /// Two people with one alias.
+    #[error("the alias {0} is there twice")]
+    AliasTwice(String),
+    /// A managed policy that the sandbox does not carry.
+    #[error("{alias} is given the policy {policy}, which the sandbox does not carry (it has {known})")]
+    UnknownPolicy {
+        /// Who is given it.
+        alias: String,
+        /// The policy as written.
+        policy: String,
+        /// The names it carries.
+        known: String,
+    },
+}
+
+/// What a world starts with.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldSpec {
+    /// Region of its people and of everything that does not say another.
+    pub region: String,
+    /// Account ids by name. The first in `first_account`, else in order of name, is the world's
+    /// first account.
+    pub accounts: BTreeMap<String, String>,
+    /// The account of people whom nobody described; absent means `producer`, else the first by name.
+    pub first_account: Option<String>,
+    /// The accounts are one organisation.
+    pub organisation: bool,
+    /// The documented limits of calls a second are enforced.
+    pub throttling: bool,
+    /// Nominal time that a call takes on the virtual clock.
+    pub latency_ms: u32,
+    /// Who can call.
+    pub people: Vec<PersonSpec>,
+    /// Redshift clusters that are there from the start.
+    pub clusters: Vec<ClusterSpec>,
+    /// Secrets that are there from the start.
+    pub secrets: Vec<SecretSpec>,
+    /// Failures to inject.
+    pub faults: Vec<Fault>,
+}
+
+/// One person.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonSpec {
+    /// The name a runbook uses.
+    pub alias: String,
+    /// Account by name or id; absent means the first.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// IAM user, with its path when it has one; absent (with no `role`) means the alias.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// IAM role, when the person signs in with one.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// AWS managed policies by name (`AmazonRedshiftFullAccess`) or ARN.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// Has AdministratorAccess.
+    #[serde(default)]
+    pub administrator: bool,
+    /// The user or role is there from the start; `false` for one that a runbook makes: the keys work
+    /// from then on.
+    #[serde(default = "yes")]
+    pub exists: bool,
+    /// Region, when it is not the world's.
+    #[serde(default)]
+    pub region: Option<String>,
+}
+
+/// One provisioned Redshift cluster.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSpec {
+    /// Cluster identifier.
+    pub identifier: String,
+    /// Account by name or id; absent means the first.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Region, when it is not the world's.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Node type; only RA3 can share data.
+    #[serde(default = "node_type")]
+    pub node_type: String,
+    /// Number of nodes.
+    #[serde(default = "two")]
+    pub nodes: u32,
+    /// Encrypted at rest; only encrypted clusters can share data with another account.
+    #[serde(default = "yes")]
+    pub encrypted: bool,
+    /// Database made with the cluster.
+    #[serde(default = "database")]
+    pub database: String,
+    /// Master user.
+    #[serde(default = "master_user")]
+    pub master_user: String,
+    /// Master password; absent means one that the world makes.
+    #[serde(default)]
+    pub master_password: Option<String>,
+    /// SQL that is run as the master user, one statement each.
+    #[serde(default)]
+    pub sql: Vec<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One secret.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSpec {
+    /// Name.
+    pub name: String,
+    /// Account by name or id; absent means the first.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Region, when it is not the world's.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Description.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Text, or a table that is kept as JSON.
+    pub value: toml::Value,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn node_type() -> String {
+    "ra3.xlplus".to_owned()
+}
+
+fn database() -> String {
+    "dev".to_owned()
+}
+
+fn master_user() -> String {
+    "awsuser".to_owned()
+}
+
+impl Default for WorldSpec {
+    /// A world with its two accounts and nothing in them.
+    fn default() -> Self {
+        Self {
+            region: "eu-west-1".to_owned(),
+            accounts: BTreeMap::from([
+                ("producer".to_owned(), "111111111111".to_owned()),
+                ("consumer".to_owned(), "222222222222".to_owned()),
+            ]),
+            first_account: None,
+            organisation: false,
+            throttling: false,
+            latency_ms: 50,
+            people: Vec::new(),
+            clusters: Vec::new(),
+            secrets: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl WorldSpec {
+    /// The built-in world: a producer and a consumer account that are not one organisation, a person
+    /// `admin` in the first, and an encrypted RA3 cluster in each.
+    pub fn built_in() -> Self {
+        Self::parse(include_str!("../world/built-in.toml"))
+            .unwrap_or_else(|error| panic!("the built-in world: {error}"))
+    }
+
+    /// Reads a `world.toml`.
+    ///
+    /// # Errors
+    /// When it is not one: the error says which member, account, alias or policy is wrong.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        let spec: Self = toml::from_str(text)?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// Checks what the types cannot: accounts, aliases, policies.
+    ///
+    /// # Errors
+    /// As [`WorldSpec::parse`].
+    pub fn check(&self) -> Result<(), SpecError> {
+        for (name, id) in &self.accounts {
+            if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(SpecError::AccountId { name: name.clone(), id: id.clone() });
+            }
+        }
+        if let Some(first) = &self.first_account {
+            self.account("first_account", Some(first))?;
+        }
+        for (index, person) in self.people.iter().enumerate() {
+            self.account(&person.alias, person.account.as_deref())?;
+            if self.people[..index].iter().any(|other| other.alias == person.alias) {
+                return Err(SpecError::AliasTwice(person.alias.clone()));
+            }
+            for policy in &person.policies {
+                if crate::access::managed::arn_of(policy).is_none() {
+                    return Err(SpecError::UnknownPolicy {
+                        alias: person.alias.clone(),
+                        policy: policy.clone(),
+                        known: crate::access::managed::names().collect::<Vec<_>>().join(", "),
+                    });
+                }
+            }
+        }
+        for cluster in &self.clusters {
+            self.account(&cluster.identifier, cluster.account.as_deref())?;
+        }
+        for secret in &self.secrets {
+            self.account(&secret.name, secret.account.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// The id of an account given by name or id; without one, the first account's.
+    pub(crate) fn account(&self, what: &str, given: Option<&str>) -> Result<String, SpecError> {
+        let Some(given) = given else { return Ok(self.first()) };
+        self.accounts
+            .get(given)
+            .or_else(|| self.accounts.values().find(|id| *id == given))
+            .cloned()
+            .ok_or_else(|| SpecError::UnknownAccount {
+                what: what.to_owned(),
+                account: given.to_owned(),
+                known: self.accounts.keys().cloned().collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// The id of the world's first account.
+    pub(crate) fn first(&self) -> String {
+        self.first_account
+            .as_ref()
+            .and_then(|first| self.accounts.get(first).or(Some(first)))
+            .or_else(|| self.accounts.get("producer"))
+            .or_else(|| self.accounts.values().next())
+            .cloned()
+            .unwrap_or_else(|| "111111111111".to_owned())
+    }
+}

@@ -10,9 +10,12 @@ use std::pin::Pin;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use aws_types::SdkConfig;
 use aws_types::request_id::RequestId;
 use piton_models::validate::{Problem, fill_absent};
 use serde_json::Value;
+
+use crate::retries::{OnlyWithoutEffect, Repeats};
 
 mod convert;
 
@@ -153,9 +156,7 @@ macro_rules! output {
     ($type:path { $($field:ident $member:literal,)* }) => {
         impl super::convert::Out for $type {
             fn give(self) -> serde_json::Value {
-                let mut members = super::convert::Members::default();
-                $(members.put($member, self.$field);)*
-                members.close()
+                super::convert::Members::default()$(.put($member, self.$field))*.close()
             }
         }
     };
@@ -171,6 +172,7 @@ macro_rules! services {
         $(
             #[rustfmt::skip]
             #[allow(deprecated, reason = "members that AWS advises against still arrive")]
+            #[allow(unused_mut, reason = "some operations take or answer no members")]
             mod $module;
         )*
 
@@ -182,9 +184,16 @@ macro_rules! services {
 
         impl Client {
             /// The client of a service by the script's name.
-            pub(crate) fn new(service: &str, config: &aws_types::SdkConfig) -> Option<Self> {
+            pub(crate) fn new(service: &str, config: &SdkConfig, repeats: &Repeats) -> Option<Self> {
                 match service {
-                    $($name => Some(Self::$variant($krate::Client::new(config))),)*
+                    $($name => {
+                        let mut builder = $krate::config::Builder::from(config);
+                        builder.set_retry_partition(repeats.budget.clone());
+                        if !repeats.without_knowing {
+                            builder = builder.retry_classifier(OnlyWithoutEffect);
+                        }
+                        Some(Self::$variant($krate::Client::from_conf(builder.build())))
+                    })*
                     _ => None,
                 }
             }

@@ -207,6 +207,9 @@ pub struct Started {
     pub params: Value,
     /// Digest of the program: script, modules, assets, templates.
     pub program: Digest,
+    /// Where the program was read from, as the person named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Stored name of the sandbox world; absent against AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub world: Option<String>,
@@ -374,6 +377,16 @@ pub enum WaitTarget {
     },
 }
 
+impl WaitTarget {
+    /// When the wait ends at the latest.
+    pub fn end(&self) -> Timestamp {
+        match self {
+            Self::Time { until } => *until,
+            Self::State { give_up_at, .. } => *give_up_at,
+        }
+    }
+}
+
 /// See [`Body::WaitClosed`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WaitClosed {
@@ -472,11 +485,13 @@ pub struct Resumed {
     pub version: String,
 }
 
-/// See [`Body::Retried`]: everything from `from_seq` up to this entry is void for replay.
+/// See [`Body::Retried`]: everything from `from_seq` to `to_seq` is void for replay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retried {
     /// First void entry.
     pub from_seq: u64,
+    /// Last void entry.
+    pub to_seq: u64,
 }
 
 /// See [`Body::Cancelled`].

@@ -115,6 +115,8 @@ pub enum CallStep {
     Replay {
         /// Entry.
         key: Key,
+        /// Position of the first entry under that key: where a retry would begin.
+        seq: u64,
         /// What AWS said.
         result: CallResult,
     },
@@ -142,14 +144,32 @@ pub enum CallStep {
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitStep {
     /// It ended like this.
-    Closed(WaitResult),
+    Closed {
+        /// Entry.
+        key: Key,
+        /// Position of its first entry: where a retry would begin.
+        seq: u64,
+        /// How.
+        result: WaitResult,
+    },
     /// It goes on, or begins when nothing was recorded.
     Open {
         /// Entry.
         key: Key,
-        /// When it began, and what was recorded.
-        opened: Option<(Timestamp, WaitOpened)>,
+        /// What was recorded when it began.
+        opened: Option<OpenWait>,
     },
+}
+
+/// A wait that began and did not end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenWait {
+    /// Position of its entry.
+    pub seq: u64,
+    /// When it began.
+    pub at: Timestamp,
+    /// What is waited for.
+    pub wait: WaitOpened,
 }
 
 /// What to do about a gate.
@@ -265,8 +285,11 @@ impl Machine {
                     let input = read.input.clone();
                     return Err(self.mismatch_call(&key, asked, Some(&input)));
                 }
-                match self.take_front()?.entry.body {
-                    Body::Outcome(outcome) => Ok(CallStep::Replay { key, result: outcome.result }),
+                let StoredEntry { seq, entry, .. } = self.take_front()?;
+                match entry.body {
+                    Body::Outcome(outcome) => {
+                        Ok(CallStep::Replay { key, seq, result: outcome.result })
+                    }
                     other => unreachable!("the front was an outcome, not {}", other.kind()),
                 }
             }
@@ -277,11 +300,13 @@ impl Machine {
     fn replay_intent(&mut self, key: Key, asked: &Asked<'_>) -> Result<CallStep, Stop> {
         let mut sent: Option<(Box<Intent>, Timestamp)> = None;
         let mut settled = None;
+        let mut first = None;
         loop {
             let Some(front) = self.compared()? else { break };
             if front.entry.key.as_ref() != Some(&key) {
                 break;
             }
+            let seq = *first.get_or_insert(front.seq);
             match &front.entry.body {
                 Body::Intent(intent) => {
                     let same = intent.service == asked.service
@@ -305,7 +330,7 @@ impl Machine {
                 }
                 Body::Outcome(_) => {
                     if let Body::Outcome(outcome) = self.take_front()?.entry.body {
-                        return Ok(CallStep::Replay { key, result: outcome.result });
+                        return Ok(CallStep::Replay { key, seq, result: outcome.result });
                     }
                 }
                 _ => break,
@@ -367,18 +392,17 @@ impl Machine {
                 if front.entry.key.as_ref() == Some(&key) && opened.name == name => {}
             _ => return Err(self.mismatch(&key, format!("the wait `{name}`"), Vec::new())),
         }
-        let Body::WaitOpened(opened) = self.take_front()?.entry.body else {
-            unreachable!("the front was a wait")
-        };
+        let StoredEntry { seq, entry, .. } = self.take_front()?;
+        let Body::WaitOpened(opened) = entry.body else { unreachable!("the front was a wait") };
         let closed = self.compared()?.is_some_and(|front| {
             front.entry.key.as_ref() == Some(&key)
                 && matches!(front.entry.body, Body::WaitClosed(_))
         });
         if !closed {
-            return Ok(WaitStep::Open { key, opened: Some((at, opened)) });
+            return Ok(WaitStep::Open { key, opened: Some(OpenWait { seq, at, wait: opened }) });
         }
         match self.take_front()?.entry.body {
-            Body::WaitClosed(closed) => Ok(WaitStep::Closed(closed.result)),
+            Body::WaitClosed(closed) => Ok(WaitStep::Closed { key, seq, result: closed.result }),
             other => unreachable!("the front was the end of a wait, not {}", other.kind()),
         }
     }

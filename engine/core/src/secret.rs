@@ -36,6 +36,16 @@ pub enum Origin {
         /// Length and alphabet, canonical JSON.
         shape: String,
     },
+    /// JSON text around other handles: the body of a secret that a runbook makes.
+    Json {
+        /// Canonical JSON, handles in place of values.
+        text: String,
+    },
+    /// A value that the script itself wrote into a member that holds secrets.
+    Literal {
+        /// Keyed digest of the value: says whether it is the same, and nothing else.
+        digest: String,
+    },
     /// A credential member of an operation's output.
     Output {
         /// Entry of the call.

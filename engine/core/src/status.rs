@@ -205,6 +205,9 @@ pub struct RunSummary {
     /// First entry that `resume --retry` would void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_from: Option<u64>,
+    /// Ranges of entries that retries made void: first and last position.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voided: Vec<(u64, u64)>,
 }
 
 /// An entry that cannot follow what came before.
@@ -232,6 +235,7 @@ impl RunSummary {
             gates: Vec::new(),
             error: None,
             retry_from: None,
+            voided: Vec::new(),
         })
     }
 
@@ -245,7 +249,10 @@ impl RunSummary {
         match (&entry.body, self.status) {
             (Body::Started(_), status) => return Err(illegal(status)),
             (Body::Resumed(_), status) if !status.is_final() => self.run(),
-            (Body::Retried(_), RunStatus::Failed) => self.run(),
+            (Body::Retried(retried), RunStatus::Failed) => {
+                self.voided.push((retried.from_seq, retried.to_seq));
+                self.run();
+            }
             (Body::Suspended(suspended), RunStatus::Running) => {
                 self.status = match suspended.reason {
                     Reason::Doubt { .. } => RunStatus::Stuck,

@@ -1,1 +1,33 @@
-//! Piton: journal.
+//! The journal on SQLite: where runs, their entries, programs, leases and mail are kept.
+//!
+//! One file, `HOME/journal.db`, serves every process of one machine. An append is one transaction
+//! with one fsync; whoever appends proves by its lease's epoch that no other process took the run.
+//! What entries mean, who may decide a gate and what a status is belongs to `piton-core`.
+//!
+//! # Layout
+//! - [`SqliteJournal`] (`sqlite`): the port, each method a few lines over the modules below.
+//! - `open`: the folder, the file, its format and migrations. `store`: the two connections.
+//! - `append`: the one way entries are written. `gates`: open gates and their answers.
+//! - `mailbox`: what anyone may leave. `lease`: who drives. `runs`: lists. `programs`: files.
+//! - `verify`: the hash chain. `failure`: SQLite's errors in words.
+//! - [`EntryReader`] (`reader`): a run's entries as a stream, over any journal.
+//! - [`contract`]: what every journal must do, as a suite of cases.
+
+mod append;
+#[expect(clippy::unwrap_used, reason = "a case stops at the first surprise")]
+pub mod contract;
+mod failure;
+mod gates;
+mod lease;
+mod mailbox;
+mod open;
+mod programs;
+mod reader;
+mod runs;
+mod sqlite;
+mod store;
+mod verify;
+
+pub use reader::EntryReader;
+pub use sqlite::SqliteJournal;
+pub use store::Now;

@@ -1,1 +1,32 @@
-//! Piton: runner.
+//! Runs: starting them, driving them until they end or must wait, telling how they went.
+//!
+//! This crate owns tokio's side of a run and nothing of its storage, of AWS or of the terminal:
+//! those come in through [`piton_core::ports`]. The script runs on a thread of its own and asks a
+//! [`drive::Driver`]; the driver asks the replay machine, and journals and sends what is new.
+//!
+//! # Layout
+//! - [`engine`]: the wired ports, and the verbs: start, resume, cancel.
+//! - `drive`: one driving of one run; `recorder`: entries to the journal, events to the sink.
+//! - `calls`, `waits`, `gates`, `queries`: what the script's calls do when they are new.
+//! - `doubt`: calls that were sent and not recorded. `pages`: paginated operations.
+//! - [`vault`]: secret values, in memory and sealed.
+//! - [`report`]: the document of a run, from its journal alone.
+
+mod calls;
+mod credentials;
+mod doubt;
+mod drive;
+pub mod engine;
+mod gates;
+mod host;
+mod pages;
+mod queries;
+mod reader;
+mod recorder;
+pub mod report;
+mod templates;
+mod tokens;
+pub mod vault;
+mod waits;
+
+pub use engine::{Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start};

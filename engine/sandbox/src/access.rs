@@ -10,7 +10,7 @@ pub(crate) mod policy;
 
 use serde_json::Value;
 
-use crate::people::Principal;
+use crate::people::{Principal, PrincipalKind};
 use crate::services::iam::{self, Role};
 use crate::services::{AwsFault, Call};
 use crate::world::World;
@@ -45,6 +45,9 @@ pub(crate) enum Refusal {
 /// Whether the principal may do it, or why not.
 pub(crate) fn decide(world: &World<'_>, question: &Question<'_>) -> Result<(), Refusal> {
     let principal = question.principal;
+    if principal.kind == PrincipalKind::Root {
+        return Ok(());
+    }
     let context = principal_context(world, principal, question.context.clone());
     let asked = Asked { action: question.action, resource: question.resource, context: &context };
     let policies = iam::policies_of(world, principal);
@@ -208,7 +211,6 @@ pub(crate) fn account_of(arn: &str) -> Option<&str> {
 }
 
 fn principal_context(world: &World<'_>, principal: &Principal, context: Context) -> Context {
-    use crate::people::PrincipalKind;
     let context = context
         .with("aws:PrincipalArn", principal.identity_arn.as_str())
         .with("aws:PrincipalAccount", principal.account.as_str())
@@ -221,5 +223,6 @@ fn principal_context(world: &World<'_>, principal: &Principal, context: Context)
             context.with("aws:username", principal.name.as_str()).with("aws:PrincipalType", "User")
         }
         PrincipalKind::Role => context.with("aws:PrincipalType", "AssumedRole"),
+        PrincipalKind::Root => context.with("aws:PrincipalType", "Account"),
     }
 }

@@ -26,7 +26,7 @@ mod spec;
 mod sql;
 mod world;
 
-pub use door::{InProcess, ReplyLost, Sandbox, SandboxError};
+pub use door::{CallRecord, InProcess, ReplyLost, Sandbox, SandboxError};
 pub use fault::{Fault, FaultKind};
 pub use people::Person;
 pub use spec::{ClusterSpec, PersonSpec, SecretSpec, SpecError, WorldSpec};

@@ -41,6 +41,8 @@ pub(crate) enum PrincipalKind {
     User,
     /// A session of an IAM role.
     Role,
+    /// The account itself: it only makes what a world starts with.
+    Root,
 }
 
 /// The authenticated caller of one request.
@@ -130,7 +132,9 @@ pub(crate) struct NewPerson<'a> {
 pub(crate) fn add_person(world: &World<'_>, new: &NewPerson<'_>) -> Person {
     let (path, name) = split_path(new.name);
     let arn = match new.kind {
-        PrincipalKind::User => format!("arn:aws:iam::{}:user{path}{name}", new.account),
+        PrincipalKind::User | PrincipalKind::Root => {
+            format!("arn:aws:iam::{}:user{path}{name}", new.account)
+        }
         PrincipalKind::Role => session_arn(new.account, name, new.alias),
     };
     let seed = format!("{}/{}", new.account, new.alias);
@@ -208,6 +212,7 @@ fn identify(world: &World<'_>, key: AccessKey) -> Option<Principal> {
             .map(|user| (user.arn, user.user_id))?,
         PrincipalKind::Role => iam::role_by_name(world, &key.account, &key.holder)
             .map(|role| (role.arn, role.role_id))?,
+        PrincipalKind::Root => return None,
     };
     let session_name = match &key.session {
         Some(session) => Some(session.name.clone()),
@@ -336,6 +341,11 @@ pub(crate) fn access_keys(world: &World<'_>, account: &str, user_name: &str) -> 
 /// The key with this id in an account.
 pub(crate) fn access_key(world: &World<'_>, account: &str, id: &str) -> Option<AccessKey> {
     world.get(&Scope::global(account), KEY, id)
+}
+
+/// The account of any key, whoever asks.
+pub(crate) fn account_of_key(world: &World<'_>, id: &str) -> Option<String> {
+    world.find_anywhere::<AccessKey>(KEY, id).map(|stored| stored.document.account)
 }
 
 /// Writes a key, new or changed.

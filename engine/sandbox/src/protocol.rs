@@ -54,7 +54,7 @@ pub enum ProtocolError {
 /// An error answer, independent of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceError {
-    /// The error's shape name where the model knows it, else the code on the wire.
+    /// The code on the wire, `NoSuchEntity`; the answering end takes the shape's name as well.
     pub code: String,
     /// Text for people.
     pub message: String,
@@ -62,6 +62,13 @@ pub struct ServiceError {
     pub status: u16,
     /// All members of the error's shape that were sent.
     pub members: serde_json::Value,
+}
+
+/// Text with everything but unreserved characters percent-encoded, as IAM shows policy documents.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    rest::percent_encode(text, "", &mut encoded);
+    encoded
 }
 
 impl From<http::Error> for ProtocolError {

@@ -87,6 +87,24 @@ pub(crate) trait Service: Sync {
         let _ = call;
         "*".to_owned()
     }
+
+    /// Tags of the resource that the call is about: what `aws:ResourceTag/…` conditions see.
+    fn resource_tags(&self, call: &Call<'_>) -> Vec<(String, String)> {
+        let _ = call;
+        Vec::new()
+    }
+
+    /// Further condition keys of the call, such as `iam:PolicyARN`.
+    fn condition_keys(&self, call: &Call<'_>) -> Vec<(String, String)> {
+        let _ = call;
+        Vec::new()
+    }
+
+    /// The service decides about access to this call itself, such as a role's trust policy does.
+    fn decides_access(&self, call: &Call<'_>) -> bool {
+        let _ = call;
+        false
+    }
 }
 
 /// Every service of the sandbox.

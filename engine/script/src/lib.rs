@@ -8,12 +8,31 @@
 //! - [`declaration`]: the literal `runbook(#{...})` header; [`params`]: parameters against it.
 //! - [`evaluate`]: one evaluation from the top.
 //! - [`host`]: what a script asks of whoever drives it.
+//!
+//! Inside: `engine` sets Rhai up; `prelude` is what scripts can call; `bound` is the way of an AWS
+//! call; `value` turns script values into plain data and back; `session` is the evaluation that the
+//! present thread is in, `suspend` what ends it; `failure` makes errors and `raised` reads them;
+//! `source` finds places, `rules` refuses what cannot work before anything runs.
 
+mod bound;
+mod callback;
 pub mod declaration;
+mod embedded;
+mod engine;
 pub mod evaluate;
+mod failure;
 pub mod host;
+mod literal;
+mod options;
 pub mod params;
+mod prelude;
 pub mod program;
+mod raised;
+mod rules;
+mod session;
+mod source;
+mod suspend;
+mod value;
 
 pub use evaluate::{Evaluation, Raised, evaluate};
 pub use program::Program;

@@ -27,9 +27,8 @@ pub(crate) fn generate() -> Result<Vec<(PathBuf, String)>, String> {
         let folder = folders.get(package).ok_or_else(|| format!("no package {package}"))?;
         let model = piton_models::service(service).ok_or_else(|| format!("no model {service}"))?;
         let source = source::read(folder)?;
-        let join = Join::new(model, &source)
-            .run()
-            .map_err(|error| format!("{package}: {error}"))?;
+        let join =
+            Join::new(model, &source).run().map_err(|error| format!("{package}: {error}"))?;
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bound").join(format!("{service}.rs"));
         files.push((path, join.write(package)));
@@ -73,17 +72,18 @@ impl<'a> Join<'a> {
                 .model
                 .operation_by_script_name(name)
                 .ok_or_else(|| format!("the model has no operation {name}"))?;
-            let builder =
-                format!("operation::{name}::builders::{}Builder", operation.input_name);
+            let builder = format!("operation::{name}::builders::{}Builder", operation.input_name);
             let empty = empty_shape();
             let input = self.model.input_shape(modelled).unwrap_or(&empty);
             let rows = self.fields(&modelled.name, &operation.input, input, Direction::In)?;
-            self.rows.insert((Direction::In, builder.clone()), format!("sent {builder} {{{rows}}}"));
+            self.rows
+                .insert((Direction::In, builder.clone()), format!("sent {builder} {{{rows}}}"));
             let output_name = operation.input_name.trim_end_matches("Input");
             let output_type = format!("operation::{name}::{output_name}Output");
             let output = self.model.output_shape(modelled).unwrap_or(&empty);
             let rows = self.fields(&modelled.name, &operation.output, output, Direction::Out)?;
-            self.rows.insert((Direction::Out, output_type.clone()), format!("{output_type} {{{rows}}}"));
+            self.rows
+                .insert((Direction::Out, output_type.clone()), format!("{output_type} {{{rows}}}"));
             self.operations.push(format!("\"{name}\" {builder};"));
         }
         for operation in self.model.operations.values() {

@@ -221,8 +221,7 @@ fn last_segment(found: &Type) -> Option<String> {
 
 /// Entries of a folder that hold types or operations, in order.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries =
-        fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| {
         path.is_dir() && file_name(path) != "error" || file_name(path).starts_with('_')

@@ -86,9 +86,7 @@ impl Fields {
         match value {
             Value::Object(rest) => Ok(Self { rest, known: Vec::new(), problems: Vec::new() }),
             // An operation without input may be called without one.
-            Value::Null => {
-                Ok(Self { rest: Map::new(), known: Vec::new(), problems: Vec::new() })
-            }
+            Value::Null => Ok(Self { rest: Map::new(), known: Vec::new(), problems: Vec::new() }),
             other => Err(wrong_type("a map", &other)),
         }
     }
@@ -150,11 +148,12 @@ pub(crate) fn only_member(value: Value, known: &[&str]) -> Result<(String, Value
 pub(crate) struct Members(Map<String, Value>);
 
 impl Members {
-    pub(crate) fn put<T: Out>(&mut self, member: &str, value: T) {
+    pub(crate) fn put<T: Out>(mut self, member: &str, value: T) -> Self {
         let value = value.give();
         if !value.is_null() {
             self.0.insert(member.to_owned(), value);
         }
+        self
     }
 
     pub(crate) fn close(self) -> Value {

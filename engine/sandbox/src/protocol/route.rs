@@ -95,6 +95,7 @@ pub fn route(request: &Request<Vec<u8>>) -> Result<(Credential, Route), RouteErr
 fn by_signing_name(name: &str) -> Option<&'static Model> {
     piton_models::services()
         .iter()
+        .chain(piton_models::further_services())
         .filter_map(|service| piton_models::service(service))
         .find(|model| model.metadata.signing_name() == name)
 }

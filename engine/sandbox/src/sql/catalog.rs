@@ -334,6 +334,48 @@ impl Catalog {
         self.users.get(user).is_some_and(|user| user.superuser)
     }
 
+    /// The schemas in which a bare name is looked for: the user's own, then `public`.
+    pub(super) fn search_path<'n>(&self, user: &'n str, database: &str) -> Vec<&'n str> {
+        [user, "public"]
+            .into_iter()
+            .filter(|schema| self.schema(database, schema).is_ok())
+            .collect()
+    }
+
+    /// The full name of an existing relation, from one to three parts.
+    pub(super) fn resolve(
+        &self,
+        user: &str,
+        database: &str,
+        parts: &[String],
+    ) -> Result<RelationName, SqlError> {
+        let full = |database: &str, schema: &str, name: &str| RelationName {
+            database: database.to_owned(),
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+        };
+        let found = match parts {
+            [name] => {
+                return self
+                    .search_path(user, database)
+                    .into_iter()
+                    .map(|schema| full(database, schema, name))
+                    .find(|candidate| self.relation(candidate).is_ok())
+                    .ok_or_else(|| SqlError::no_relation(name));
+            }
+            [schema, name] => full(database, schema, name),
+            [database, schema, name] => full(database, schema, name),
+            _ => {
+                return Err(SqlError::new(format!(
+                    "improper qualified name (too many dotted names): {}",
+                    parts.join(".")
+                )));
+            }
+        };
+        self.relation(&found)?;
+        Ok(found)
+    }
+
     /// Whether `user` holds this grant: by name, by group, by role, or as anybody.
     pub(super) fn holds(&self, user: &str, grantee: &Grantee) -> bool {
         match grantee {
@@ -415,13 +457,6 @@ impl Catalog {
             return Ok(());
         }
         Err(SqlError::new(format!("permission denied to {what}")))
-    }
-}
-
-impl Database {
-    /// Refuses when there is no such schema here.
-    pub(super) fn has_schema(&self, name: &str) -> bool {
-        self.schemas.contains_key(name)
     }
 }
 

@@ -42,41 +42,12 @@ pub(super) fn storage(namespace: &str, name: &RelationName) -> String {
 impl Session<'_> {
     /// The schemas in which a bare name is looked for: the user's own, then `public`.
     pub(super) fn search_path(&self) -> Vec<&str> {
-        [self.user, "public"]
-            .into_iter()
-            .filter(|schema| self.catalog.schema(self.database, schema).is_ok())
-            .collect()
+        self.catalog.search_path(self.user, self.database)
     }
 
     /// The full name of an existing relation.
     pub(super) fn resolve(&self, parts: &[String]) -> Result<RelationName, SqlError> {
-        let full = |database: &str, schema: &str, name: &str| RelationName {
-            database: database.to_owned(),
-            schema: schema.to_owned(),
-            name: name.to_owned(),
-        };
-        match parts {
-            [name] => self
-                .search_path()
-                .into_iter()
-                .map(|schema| full(self.database, schema, name))
-                .find(|candidate| self.catalog.relation(candidate).is_ok())
-                .ok_or_else(|| SqlError::no_relation(name)),
-            [schema, name] => {
-                let found = full(self.database, schema, name);
-                self.catalog.relation(&found)?;
-                Ok(found)
-            }
-            [database, schema, name] => {
-                let found = full(database, schema, name);
-                self.catalog.relation(&found)?;
-                Ok(found)
-            }
-            _ => Err(SqlError::new(format!(
-                "improper qualified name (too many dotted names): {}",
-                parts.join(".")
-            ))),
-        }
+        self.catalog.resolve(self.user, self.database, parts)
     }
 
     /// The full name of a relation that a statement is about to create.

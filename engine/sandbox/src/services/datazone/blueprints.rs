@@ -190,10 +190,7 @@ pub(super) fn configuration_id(account: &str, blueprint: &str) -> String {
 
 /// The definitions of a blueprint's parameters with the chosen values where AWS puts them: in
 /// `defaultValue`. Unknown keys are refused, with the known ones named.
-pub(super) fn chosen(
-    definitions: &[Value],
-    chosen: &[Value],
-) -> Result<Vec<Value>, AwsFault> {
+pub(super) fn chosen(definitions: &[Value], chosen: &[Value]) -> Result<Vec<Value>, AwsFault> {
     let mut parameters = definitions.to_vec();
     for choice in chosen {
         let (name, value) = (text(choice, "name"), text(choice, "value"));

@@ -30,8 +30,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     }
     execution_role(call)?;
     let id = new_id(call.world, "dzd");
-    let room =
-        Room { world: call.world, scope, domain: id.clone(), now: call.now() };
+    let room = Room { world: call.world, scope, domain: id.clone(), now: call.now() };
     let principal = call.principal;
     let creator =
         users::add_profile(&room, &principal.identity_arn, &principal.user_id, "ACTIVATED");
@@ -70,7 +69,7 @@ fn execution_role(call: &Call<'_>) -> Result<(), AwsFault> {
         source_account: &call.principal.account,
         source_arn: None,
     };
-    outside::usable_role(call.world, arn, &terms, call.now()).map_err(|reason| {
+    outside::usable_role(call.world, arn, &terms, call.now()).map(|_| ()).map_err(|reason| {
         AwsFault::new(
             "AccessDeniedException",
             format!("DataZone cannot use the domain execution role {arn}: {reason}"),

@@ -48,10 +48,8 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     name_is_free(&visit, project)?;
     let (account, region) = (text(&profile, "awsAccountId"), text(&profile, "awsAccountRegion"));
     let configuration = enabled(&visit, &blueprint, account, region)?;
-    let parameters = chosen(
-        elements(&profile, "userParameters"),
-        elements(call.input, "userParameters"),
-    )?;
+    let parameters =
+        chosen(elements(&profile, "userParameters"), elements(call.input, "userParameters"))?;
     require_parameters(&parameters)?;
     let id = visit.room.new_id("env");
     let mut environment = visit.document(&id, &user);
@@ -245,7 +243,7 @@ pub(super) fn checked(room: &Room<'_>, id: &str) {
     let secret = value_of(parameters, "dataAccessSecretsArn");
     let outcome = outside::manage_access_role(room, text(&environment, "_manageRole"))
         .and_then(|role| outside::readable_secret(room, &role, secret))
-        .and_then(|_| super::warehouse::of_environment(room, &environment).map(|_| ()));
+        .and_then(|()| super::warehouse::of_environment(room, &environment).map(|_| ()));
     match outcome {
         Ok(()) => room.after(MADE_AFTER, "environment_made", id),
         Err(reason) => {
@@ -279,9 +277,7 @@ fn provision(room: &Room<'_>, environment: &mut Value) -> Result<(), String> {
     let role_arn = outside::add_environment_role(room, environment, &role)?;
     warehouse.add_environment(&schema, &role)?;
     let parameters = elements(environment, "userParameters");
-    let resource = |name: &str, kind: &str, value: &str| {
-        json!({ "provider": "AWS", "name": name, "type": kind, "value": value })
-    };
+    let resource = |name: &str, kind: &str, value: &str| json!({ "provider": "AWS", "name": name, "type": kind, "value": value });
     let mut resources = vec![
         resource("userRoleArn", "iamRole", &role_arn),
         resource("databaseName", "redshiftDatabase", value_of(parameters, "dbName")),

@@ -19,8 +19,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let project_id = call.text("projectIdentifier");
     let (project, user) = project_for(&visit, project_id, Standing::Worker)?;
-    let blueprint =
-        visit.room.get(BLUEPRINT, call.text("environmentBlueprintIdentifier"))?;
+    let blueprint = visit.room.get(BLUEPRINT, call.text("environmentBlueprintIdentifier"))?;
     let account = given(call.text("awsAccountId"), &visit.room.scope.account);
     let region = given(call.text("awsAccountRegion"), call.region);
     let configuration = enabled(&visit, &blueprint, account, region)?;
@@ -28,18 +27,17 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
         return Err(denied(call));
     }
     let name = call.text("name");
-    let taken = visit.room.list(PROFILE).iter().any(|profile| {
-        text(profile, "projectId") == project_id && text(profile, "name") == name
-    });
+    let taken =
+        visit.room.list(PROFILE).iter().any(|profile| {
+            text(profile, "projectId") == project_id && text(profile, "name") == name
+        });
     if taken {
         return Err(conflict(format!(
             "An environment profile named {name} already exists within this project"
         )));
     }
-    let parameters = chosen(
-        elements(&blueprint, "userParameters"),
-        elements(call.input, "userParameters"),
-    )?;
+    let parameters =
+        chosen(elements(&blueprint, "userParameters"), elements(call.input, "userParameters"))?;
     check_values(&configuration, region, &parameters)?;
     let mut profile = visit.document(&visit.room.new_id("pro"), &user);
     profile["environmentBlueprintId"] = blueprint["id"].clone();
@@ -77,11 +75,7 @@ pub(super) fn enabled(
 }
 
 /// Refuses values that the blueprint or its configuration does not allow.
-fn check_values(
-    configuration: &Value,
-    region: &str,
-    parameters: &[Value],
-) -> Result<(), AwsFault> {
+fn check_values(configuration: &Value, region: &str, parameters: &[Value]) -> Result<(), AwsFault> {
     let level = value_of(parameters, "profilePermissionLevel");
     if !matches!(level, "FULL_ACCESS" | "LIMITED_ACCESS") {
         return Err(invalid(format!(
@@ -164,15 +158,9 @@ pub(super) fn list(call: &Call<'_>) -> Reply {
 pub(super) fn update(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let (mut profile, user) = owned(&visit)?;
-    copy(
-        call.input,
-        &mut profile,
-        &["name", "description", "awsAccountId", "awsAccountRegion"],
-    );
-    let parameters = chosen(
-        elements(&profile, "userParameters"),
-        elements(call.input, "userParameters"),
-    )?;
+    copy(call.input, &mut profile, &["name", "description", "awsAccountId", "awsAccountRegion"]);
+    let parameters =
+        chosen(elements(&profile, "userParameters"), elements(call.input, "userParameters"))?;
     let blueprint = visit.room.get(BLUEPRINT, text(&profile, "environmentBlueprintId"))?;
     let region = text(&profile, "awsAccountRegion");
     let configuration = enabled(&visit, &blueprint, text(&profile, "awsAccountId"), region)?;
@@ -184,10 +172,8 @@ pub(super) fn update(call: &Call<'_>) -> Reply {
 }
 
 fn owned(visit: &Visit<'_>) -> Result<(Value, String), AwsFault> {
-    let profile = visit
-        .room
-        .find(PROFILE, visit.text("identifier"))
-        .ok_or_else(|| denied(visit.call))?;
+    let profile =
+        visit.room.find(PROFILE, visit.text("identifier")).ok_or_else(|| denied(visit.call))?;
     let (_, user) = project_for(visit, text(&profile, "projectId"), Standing::Worker)?;
     Ok((profile, user))
 }

@@ -173,8 +173,7 @@ pub(super) fn gone(room: &Room<'_>, id: &str) {
 /// `CreateProjectMembership`.
 pub(super) fn add_membership(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
-    let (mut project, user) =
-        project_for(&visit, call.text("projectIdentifier"), Standing::Owner)?;
+    let (mut project, user) = project_for(&visit, call.text("projectIdentifier"), Standing::Owner)?;
     let named = users::find_or_add(&visit, member_named(call.input)?)?;
     add_member(&mut project, &named, call.text("designation"))?;
     visit.touch(&mut project, &user);
@@ -185,8 +184,7 @@ pub(super) fn add_membership(call: &Call<'_>) -> Reply {
 /// `DeleteProjectMembership`.
 pub(super) fn remove_membership(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
-    let (mut project, user) =
-        project_for(&visit, call.text("projectIdentifier"), Standing::Owner)?;
+    let (mut project, user) = project_for(&visit, call.text("projectIdentifier"), Standing::Owner)?;
     let identifier = member_named(call.input)?;
     let named = users::find_profile(&visit.room, identifier)
         .map(|profile| text(&profile, "id").to_owned())

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::people::PrincipalKind;
 use crate::services::{AwsFault, Call, Reply};
-use crate::world::{Due, Scope, World, timestamp};
+use crate::world::{Due, Scope, World, parse_timestamp, timestamp};
 
 /// Kinds of documents, each under its own id.
 pub(super) const DOMAIN: &str = "datazone/domain";
@@ -255,6 +255,11 @@ pub(super) fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A moment as documents and inputs have it. Their texts cannot be compared: fractions vary.
+pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
+    parse_timestamp(text)
+}
+
 /// The elements of a list member; none when it is absent.
 pub(super) fn elements<'v>(value: &'v Value, member: &str) -> &'v [Value] {
     value.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
@@ -321,7 +326,7 @@ pub(super) fn keep_equal(call: &Call<'_>, items: &mut Vec<Value>, filter: &str, 
 /// Sorts by creation or change, as `sortBy` and `sortOrder` ask; documents come oldest first.
 pub(super) fn sorted(call: &Call<'_>, items: &mut [Value]) {
     if call.text("sortBy") == "UPDATED_AT" {
-        items.sort_by(|left, right| text(left, "updatedAt").cmp(text(right, "updatedAt")));
+        items.sort_by_key(|item| moment(text(item, "updatedAt")));
     }
     if call.text("sortOrder") == "DESCENDING" {
         items.reverse();

@@ -9,14 +9,14 @@ use time::Duration;
 
 use super::assets::{Imported, Outcome, Table};
 use super::room::{
-    ACTIVITY, GRANT, RUN, Room, SOURCE, Visit, conflict, elements, flag, keep_equal, page, text,
+    ACTIVITY, GRANT, RUN, Room, SOURCE, Visit, conflict, elements, flag, keep_equal, moment, page,
+    text,
 };
 use super::sources::{to_change, to_look_at};
 use super::standing::project_to_read;
 use super::warehouse::{Relation, Storage, Warehouse};
 use super::{assets, listings, outside, warehouse};
 use crate::services::{AwsFault, Call, Reply};
-use crate::world::timestamp;
 
 /// AWS's quota of runs of one data source in a day.
 const RUNS_A_DAY: usize = 25;
@@ -47,10 +47,11 @@ pub(super) fn start_scheduled(room: &Room<'_>, source: &Value) {
 }
 
 fn quota_is_used(room: &Room<'_>, source: &str) -> bool {
-    let since = timestamp(room.now - Duration::days(1));
+    let since = room.now - Duration::days(1);
     let runs = room.list(RUN);
     let recent = runs.iter().filter(|run| {
-        text(run, "dataSourceId") == source && text(run, "createdAt") > since.as_str()
+        text(run, "dataSourceId") == source
+            && moment(text(run, "createdAt")).is_some_and(|at| at > since)
     });
     recent.count() >= RUNS_A_DAY
 }
@@ -107,8 +108,7 @@ pub(super) fn ends(room: &Room<'_>, id: &str) {
                 "added": counts.added, "updated": counts.updated, "unchanged": counts.unchanged,
                 "skipped": counts.skipped, "failed": 0,
             });
-            source["lastRunAssetCount"] =
-                json!(counts.added + counts.updated + counts.unchanged);
+            source["lastRunAssetCount"] = json!(counts.added + counts.updated + counts.unchanged);
             source["lastRunErrorMessage"] = Value::Null;
         }
         Err((kind, detail)) => {

@@ -80,11 +80,9 @@ fn values(field: &str, low: u32, high: u32, names: &[&str]) -> Result<Vec<u32>, 
         let named = names.iter().zip(low..).find(|(name, _)| name.eq_ignore_ascii_case(word));
         match named {
             Some((_, number)) => Ok(number),
-            None => word
-                .parse()
-                .ok()
-                .filter(|number| (low..=high).contains(number))
-                .ok_or_else(refused),
+            None => {
+                word.parse().ok().filter(|number| (low..=high).contains(number)).ok_or_else(refused)
+            }
         }
     };
     let mut all = Vec::new();

@@ -136,8 +136,7 @@ fn configuration(visit: &Visit<'_>, environment: Option<&Value>) -> Result<Value
             json!(Storage::of_parameters(parameters).map(|storage| storage.json()));
     }
     copy(given, &mut kept, &members);
-    let absent: Vec<&str> =
-        members.into_iter().filter(|member| kept[*member].is_null()).collect();
+    let absent: Vec<&str> = members.into_iter().filter(|member| kept[*member].is_null()).collect();
     if !absent.is_empty() {
         return Err(invalid(format!(
             "Without an environment the configuration needs {}",
@@ -195,7 +194,7 @@ fn arrange(room: &Room<'_>, source: &mut Value) -> Result<(), AwsFault> {
 pub(super) fn scheduled(room: &Room<'_>, id: &str) {
     let Some((id, round)) = id.split_once('/') else { return };
     let Some(mut source) = room.find(SOURCE, id) else { return };
-    if source["_round"].to_string() != round {
+    if source["_round"].as_u64() != round.parse().ok() {
         return;
     }
     // The schedule was parsed when it was given, so it cannot be refused now.

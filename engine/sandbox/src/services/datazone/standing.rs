@@ -58,7 +58,7 @@ pub(super) fn project_for(
     let user = visit.user()?;
     let project = visit.room.find(PROJECT, project).ok_or_else(|| denied(visit.call))?;
     let overrides = || {
-        standing != Standing::Worker
+        standing == Standing::Owner
             && allowed_by_policy(
                 &visit.room,
                 text(&project, "domainUnitId"),
@@ -92,10 +92,7 @@ pub(super) fn owns_unit(room: &Room<'_>, unit: &str, user: &str) -> bool {
 }
 
 /// The domain unit, when the caller owns it.
-pub(super) fn unit_for_owner(
-    visit: &Visit<'_>,
-    unit: &str,
-) -> Result<(Value, String), AwsFault> {
+pub(super) fn unit_for_owner(visit: &Visit<'_>, unit: &str) -> Result<(Value, String), AwsFault> {
     let user = visit.user()?;
     match visit.room.find(UNIT, unit) {
         Some(document) if owns_unit(&visit.room, unit, &user) => Ok((document, user)),
@@ -153,7 +150,8 @@ pub(super) fn may_use_blueprint(room: &Room<'_>, configuration: &str, project: &
             && text(grant, "_entity") == configuration
             && text(grant, "_policyType") == "CREATE_ENVIRONMENT_PROFILE"
     });
-    grants.is_empty() || grants.iter().any(|grant| names_project(room, &grant["principal"], project))
+    grants.is_empty()
+        || grants.iter().any(|grant| names_project(room, &grant["principal"], project))
 }
 
 fn names_project(room: &Room<'_>, principal: &Value, project: &Value) -> bool {

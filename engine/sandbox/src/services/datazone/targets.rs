@@ -32,8 +32,7 @@ pub(super) fn add_default(room: &Room<'_>, environment: &Value) {
         "schemaName": environment["_schema"],
         "secretManagerArn": value_of(parameters, "dataAccessSecretsArn"),
     });
-    for (key, member) in
-        [("clusterName", "clusterIdentifier"), ("workgroupName", "workgroupName")]
+    for (key, member) in [("clusterName", "clusterIdentifier"), ("workgroupName", "workgroupName")]
     {
         if !value_of(parameters, key).is_empty() {
             form[member] = json!(value_of(parameters, key));
@@ -130,9 +129,10 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
     to_work(&visit, call.text("environmentIdentifier"))?;
     let target = named(&visit)?;
     let id = text(&target, "id");
-    let used = visit.room.list(GRANT).iter().any(|grant| {
-        text(grant, "subscriptionTargetId") == id && super::grants::holds_data(grant)
-    });
+    let used =
+        visit.room.list(GRANT).iter().any(|grant| {
+            text(grant, "subscriptionTargetId") == id && super::grants::holds_data(grant)
+        });
     if used {
         return Err(conflict(format!("Subscription target {id} still has grants")));
     }
@@ -147,16 +147,7 @@ pub(super) fn of_grant(room: &Room<'_>, grant: &Value) -> Option<(Value, Value)>
     Some((environment, target))
 }
 
-/// Whether a target takes assets of a type, or says why not.
+/// Whether a target takes assets of a type.
 pub(super) fn takes(target: &Value, asset_type: &str) -> bool {
     elements(target, "applicableAssetTypes").iter().any(|taken| *taken == *asset_type)
-}
-
-/// Refuses an environment in which the caller may not work.
-pub(super) fn environment_of(visit: &Visit<'_>, id: &str) -> Result<(Value, String), AwsFault> {
-    let (environment, user) = to_work(visit, id)?;
-    match text(&environment, "status") {
-        "ACTIVE" => Ok((environment, user)),
-        _ => Err(denied(visit.call)),
-    }
 }

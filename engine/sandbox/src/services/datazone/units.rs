@@ -136,8 +136,7 @@ pub(super) fn remove_owner(call: &Call<'_>) -> Reply {
 pub(super) fn list_owners(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     visit.user()?;
-    let unit =
-        visit.room.find(UNIT, call.text("entityIdentifier")).ok_or_else(|| denied(call))?;
+    let unit = visit.room.find(UNIT, call.text("entityIdentifier")).ok_or_else(|| denied(call))?;
     page(call, "owners", elements(&unit, "owners").to_vec(), 50)
 }
 

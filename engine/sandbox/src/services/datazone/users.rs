@@ -14,10 +14,14 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let arn = call.text("userIdentifier");
     if !arn.starts_with("arn:aws:iam::") {
-        return Err(invalid("The sandbox knows IAM users and roles only: userIdentifier is no ARN"));
+        return Err(invalid(
+            "The sandbox knows IAM users and roles only: userIdentifier is no ARN",
+        ));
     }
     if find_profile(&visit.room, arn).is_some() {
-        return Err(invalid(format!("Cannot create a user profile for existing principalId {arn}")));
+        return Err(invalid(format!(
+            "Cannot create a user profile for existing principalId {arn}"
+        )));
     }
     let principal_id = known_principal(&visit, arn)?;
     let id = add_profile(&visit.room, arn, &principal_id, "ASSIGNED");
@@ -38,8 +42,7 @@ fn known_principal(visit: &Visit<'_>, arn: &str) -> Result<String, AwsFault> {
 pub(super) fn get(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let identifier = call.text("userIdentifier");
-    find_profile(&visit.room, identifier)
-        .ok_or_else(|| super::room::missing(USER, identifier))
+    find_profile(&visit.room, identifier).ok_or_else(|| super::room::missing(USER, identifier))
 }
 
 /// `UpdateUserProfile`.
@@ -61,9 +64,8 @@ pub(super) fn search(call: &Call<'_>) -> Reply {
         "DATAZONE_USER" | "DATAZONE_IAM_USER" => visit.room.list(USER),
         _ => Vec::new(),
     };
-    items.retain(|profile| {
-        text(&profile["details"]["iam"], "arn").to_lowercase().contains(&wanted)
-    });
+    items
+        .retain(|profile| text(&profile["details"]["iam"], "arn").to_lowercase().contains(&wanted));
     page(call, "items", items, 50)
 }
 
@@ -108,8 +110,8 @@ pub(super) fn find_or_add(visit: &Visit<'_>, identifier: &str) -> Result<String,
     Ok(add_profile(&visit.room, identifier, &principal_id, "ASSIGNED"))
 }
 
-/// The caller's profile id for operations of the domain's administrators, who IAM alone chooses:
-/// they must come from the domain's account.
+/// Refuses callers of other accounts than the domain's: within it, IAM alone chooses the domain's
+/// administrators.
 pub(super) fn administrator(visit: &Visit<'_>) -> Result<(), AwsFault> {
     match visit.call.principal.account == visit.room.scope.account {
         true => Ok(()),

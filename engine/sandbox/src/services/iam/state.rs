@@ -193,6 +193,7 @@ pub(crate) fn policies_of(world: &World<'_>, principal: &Principal) -> Policies 
         PrincipalKind::User => user_by_name(world, &principal.account, &principal.name)
             .map(|user| policies_of_user(world, &principal.account, &user))
             .unwrap_or_default(),
+        PrincipalKind::Root => Policies::default(),
     }
 }
 

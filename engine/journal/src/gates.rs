@@ -1,0 +1,151 @@
+//! Open gates and their answers. The entries say all of it; two small tables say where, so that a
+//! list of open gates does not read a journal of a million entries.
+
+use piton_core::entry::{Body, Retried};
+use piton_core::gate::{Decision, GateRequest};
+use piton_core::ports::{Mail, OpenGate, RunId};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::append::{head, signed, unsigned};
+use crate::failure::Failure;
+use crate::runs;
+
+/// A gate that a run opened at some time.
+pub(crate) struct Gate {
+    pub(crate) gate: OpenGate,
+    pub(crate) is_open: bool,
+}
+
+/// Keeps the tables in step with an entry that is being written.
+pub(crate) fn keep(
+    connection: &Connection,
+    run: &RunId,
+    seq: u64,
+    body: &Body,
+) -> Result<(), Failure> {
+    let execute = |sql: &str, gate: &str| -> Result<(), Failure> {
+        connection.prepare_cached(sql)?.execute(params![run.0, gate, signed(seq)])?;
+        Ok(())
+    };
+    match body {
+        Body::GateOpened(request) => {
+            // Opened again, it asks something else: earlier answers are void.
+            execute(
+                "DELETE FROM answers WHERE run = ?1 AND gate = ?2 AND seq < ?3",
+                &request.gate,
+            )?;
+            execute(
+                "INSERT INTO gates (run, gate, opened) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (run, gate) DO UPDATE SET opened = excluded.opened, closed = NULL",
+                &request.gate,
+            )
+        }
+        // One that comes after its gate was made void is a part of the story and answers nothing.
+        Body::Decided(decision) => execute(
+            "INSERT INTO answers (run, gate, seq)
+             SELECT run, gate, ?3 FROM gates WHERE run = ?1 AND gate = ?2",
+            &decision.gate,
+        ),
+        Body::GateClosed(result) => {
+            execute("UPDATE gates SET closed = ?3 WHERE run = ?1 AND gate = ?2", &result.gate)
+        }
+        Body::Retried(retried) => forget_voided(connection, run, retried),
+        _ => Ok(()),
+    }
+}
+
+/// What a retry made void did not happen: gates opened there are gone, closed there are open.
+fn forget_voided(connection: &Connection, run: &RunId, retried: &Retried) -> Result<(), Failure> {
+    for sql in [
+        "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
+        "DELETE FROM gates WHERE run = ?1 AND opened BETWEEN ?2 AND ?3",
+        "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
+    ] {
+        let (from, to) = (signed(retried.from_seq), signed(retried.to_seq));
+        connection.prepare_cached(sql)?.execute(params![run.0, from, to])?;
+    }
+    Ok(())
+}
+
+/// The gates of a run that are open, in the order they opened. A run that ended asks nobody.
+pub(crate) fn open(connection: &Connection, run: &RunId) -> Result<Vec<OpenGate>, Failure> {
+    if runs::summary(connection, run)?.status.is_final() {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT gate FROM gates WHERE run = ?1 AND closed IS NULL ORDER BY opened",
+    )?;
+    let names = statement.query_map([&run.0], |row| row.get::<_, String>(0))?;
+    let mut gates = Vec::new();
+    for name in names {
+        gates.extend(find(connection, run, &name?)?.map(|found| found.gate));
+    }
+    Ok(gates)
+}
+
+/// A gate of a run by its address, with its answers, whether it is open or not.
+pub(crate) fn find(
+    connection: &Connection,
+    run: &RunId,
+    gate: &str,
+) -> Result<Option<Gate>, Failure> {
+    let place = connection
+        .prepare_cached("SELECT opened, closed IS NULL FROM gates WHERE run = ?1 AND gate = ?2")?
+        .query_row(params![run.0, gate], |row| Ok((unsigned(row, 0)?, row.get::<_, bool>(1)?)))
+        .optional()?;
+    let Some((opened, is_open)) = place else {
+        // Tells a run that has no such gate from a run that does not exist.
+        head(connection, run)?;
+        return Ok(None);
+    };
+    let entry = runs::entry(connection, run, opened)?.entry;
+    let (Some(key), Body::GateOpened(request)) = (entry.key, entry.body) else {
+        return Err(Failure::Damaged(format!("entry {opened} of run {run} opened no gate")));
+    };
+    let mut decisions = recorded(connection, run, gate)?;
+    decisions.extend(posted(connection, run, &request)?);
+    let gate = OpenGate { key, opened_at: entry.at, request, decisions };
+    Ok(Some(Gate { gate, is_open }))
+}
+
+fn recorded(connection: &Connection, run: &RunId, gate: &str) -> Result<Vec<Decision>, Failure> {
+    let mut statement = connection
+        .prepare_cached("SELECT seq FROM answers WHERE run = ?1 AND gate = ?2 ORDER BY seq")?;
+    let places = statement.query_map(params![run.0, gate], |row| unsigned(row, 0))?;
+    let mut decisions = Vec::new();
+    for place in places {
+        let seq = place?;
+        match runs::entry(connection, run, seq)?.entry.body {
+            Body::Decided(decision) => decisions.push(decision),
+            other => {
+                let kind = other.kind();
+                let reason = format!("entry {seq} of run {run} is no decision but `{kind}`");
+                return Err(Failure::Damaged(reason));
+            }
+        }
+    }
+    Ok(decisions)
+}
+
+/// Answers that the driver did not take yet. Those to what the gate asked before it was opened
+/// again are void.
+fn posted(
+    connection: &Connection,
+    run: &RunId,
+    request: &GateRequest,
+) -> Result<Vec<Decision>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT text FROM mail WHERE run = ?1 AND kind = 'decision' AND topic = ?2 ORDER BY number",
+    )?;
+    let texts = statement.query_map(params![run.0, request.gate], |row| row.get::<_, String>(0))?;
+    let mut decisions = Vec::new();
+    for text in texts {
+        match runs::decode("mail", &text?)? {
+            Mail::Decision(decision) if decision.digest == request.digest => {
+                decisions.push(decision);
+            }
+            _ => {}
+        }
+    }
+    Ok(decisions)
+}

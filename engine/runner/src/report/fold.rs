@@ -1,0 +1,490 @@
+//! Entries into the data of a report, one kind at a time.
+
+use piton_core::canonical::Digest;
+use piton_core::catalogue::{self, Class};
+use piton_core::entry::{
+    Body, CallResult, Intent, Outcome, Settled, Settlement, StoredEntry, WaitClosed, WaitOpened,
+    WaitResult, WaitTarget,
+};
+use piton_core::gate::{Decision, GateRequest, GateResult};
+use piton_core::key::Key;
+use piton_core::ports::{ProgramFile, RunRow};
+use piton_core::secret::masked;
+use piton_core::status::Reason;
+use piton_core::time::{Span, Timestamp};
+use serde_json::{Map, Value};
+
+use super::{
+    Account, Artifact, Call, DecisionRow, Doubt, EvidenceRow, File, Gate, Note, Output, Program,
+    Report, Step, Suspension, Table, Wait, resources, timeline,
+};
+
+/// A report that grows entry by entry.
+pub(super) struct Fold {
+    report: Report,
+    /// Outputs of mutating calls, by position in `report.calls`.
+    answers: Vec<(usize, Value)>,
+}
+
+impl Fold {
+    /// The report of a run without entries.
+    pub(super) fn new(row: &RunRow, files: &[ProgramFile]) -> Self {
+        let summary = &row.summary;
+        let status = row.status();
+        let report = Report {
+            run: row.run.clone(),
+            runbook: row.runbook.clone(),
+            title: row.runbook.clone(),
+            name: row.name.clone(),
+            labels: row.labels.clone(),
+            status,
+            sandbox: summary.world.is_some(),
+            world: summary.world.clone(),
+            program: Program {
+                hash: row.program,
+                files: files
+                    .iter()
+                    .map(|file| File {
+                        path: file.path.clone(),
+                        hash: Digest::of(file.text.as_bytes()),
+                    })
+                    .collect(),
+            },
+            version: String::new(),
+            params: Value::Object(Map::new()),
+            requester: None,
+            accounts: Vec::new(),
+            started_at: summary.started_at,
+            updated_at: summary.updated_at,
+            ended_at: status.is_final().then_some(summary.updated_at),
+            took: summary.updated_at.since(summary.started_at),
+            waiting_for: summary.waiting_for(),
+            error: summary.error.clone(),
+            steps: Vec::new(),
+            calls: Vec::new(),
+            resources: Vec::new(),
+            waits: Vec::new(),
+            gates: Vec::new(),
+            doubts: Vec::new(),
+            suspensions: Vec::new(),
+            notes: Vec::new(),
+            outputs: Vec::new(),
+            artifacts: Vec::new(),
+            timeline: timeline::Timeline::default(),
+            journal_hash: row.head.hash,
+            entries: row.head.seq,
+        };
+        Self { report, answers: Vec::new() }
+    }
+
+    /// Takes one more entry, in order.
+    pub(super) fn take(&mut self, stored: &StoredEntry) {
+        let at = stored.entry.at;
+        let key = stored.entry.key.as_ref();
+        let report = &mut self.report;
+        match &stored.entry.body {
+            Body::Started(started) => {
+                report.title.clone_from(&started.title);
+                report.version.clone_from(&started.version);
+                report.params = masked(&started.params);
+                report.requester.clone_from(&started.requester);
+            }
+            Body::Bound(bound) => report.accounts.push(Account {
+                alias: bound.account.to_string(),
+                account: bound.principal.account.clone(),
+                arn: bound.principal.arn.clone(),
+                region: bound.principal.region.clone(),
+                rebound: bound.rebound,
+            }),
+            Body::Intent(intent) => self.intent(stored.seq, key, at, intent),
+            Body::Outcome(outcome) => self.outcome(stored.seq, key, at, outcome),
+            Body::Settled(settled) => self.settled(key, at, settled),
+            Body::StepOpened(opened) => self.open_step(&opened.path, &opened.name, at),
+            Body::StepClosed(closed) => self.close_step(&closed.path, closed.ok, at),
+            Body::WaitOpened(opened) => self.open_wait(key, at, opened),
+            Body::WaitClosed(closed) => self.close_wait(key, at, closed),
+            Body::GateOpened(gate) => self.open_gate(key, at, gate),
+            Body::Decided(decision) => self.decided(decision),
+            Body::GateClosed(closed) => self.close_gate(closed),
+            Body::Note(note) => {
+                report.notes.push(Note { step: step_of(key), text: note.text.clone(), at });
+            }
+            Body::Output(output) => self.output(&output.name, &output.value),
+            Body::Artifact(artifact) => {
+                report.artifacts.retain(|earlier| earlier.name != artifact.name);
+                let (name, text) = (artifact.name.clone(), artifact.text.clone());
+                report.artifacts.push(Artifact { name, text, at });
+            }
+            Body::Suspended(suspended) => self.suspended(at, &suspended.reason),
+            Body::Resumed(_) | Body::Ended(_) => self.moves_on(at),
+            Body::Retried(retried) => self.retried(at, retried.from_seq),
+            Body::Sampled(_) | Body::Undo(_) | Body::Cancelled(_) => {}
+        }
+    }
+
+    /// The report, complete.
+    pub(super) fn finish(self) -> Report {
+        let mut report = self.report;
+        for step in report.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
+            step.status = report.status.as_str();
+        }
+        report.resources = resources::created(&report.calls, &self.answers);
+        report.timeline = timeline::draw(&report);
+        report
+    }
+
+    fn intent(&mut self, seq: u64, key: Option<&Key>, at: Timestamp, intent: &Intent) {
+        self.report.calls.push(Call {
+            seq,
+            key: text_of(key),
+            step: step_of(key),
+            service: intent.service.clone(),
+            operation: intent.operation.clone(),
+            account: intent.account.to_string(),
+            class: intent.class,
+            mutating: intent.class.is_mutating(),
+            attempt: intent.attempt,
+            at,
+            took: None,
+            status: "in doubt",
+            error: None,
+            adopted: false,
+            input: masked(&intent.input),
+        });
+    }
+
+    fn outcome(&mut self, seq: u64, key: Option<&Key>, at: Timestamp, outcome: &Outcome) {
+        let index = match &outcome.read {
+            Some(read) => {
+                self.report.calls.push(Call {
+                    seq,
+                    key: text_of(key),
+                    step: step_of(key),
+                    service: read.service.clone(),
+                    operation: read.operation.clone(),
+                    account: read.account.to_string(),
+                    class: Class::Read,
+                    mutating: false,
+                    attempt: outcome.attempt,
+                    at,
+                    took: None,
+                    status: "done",
+                    error: None,
+                    adopted: false,
+                    input: masked(&read.input),
+                });
+                self.report.calls.len() - 1
+            }
+            None => match self.open_call(key) {
+                Some(index) => index,
+                None => return,
+            },
+        };
+        let call = &mut self.report.calls[index];
+        call.took = Some(outcome.took);
+        call.adopted = outcome.adopted;
+        match &outcome.result {
+            CallResult::Value(value) => {
+                call.status = "done";
+                self.answers.push((index, masked(value)));
+            }
+            CallResult::Error(error) => {
+                call.status = "refused";
+                call.error = Some(error.clone());
+            }
+        }
+    }
+
+    /// The last call with this key that has no outcome.
+    fn open_call(&self, key: Option<&Key>) -> Option<usize> {
+        let key = key?.as_str();
+        self.report.calls.iter().rposition(|call| call.key == key && call.status == "in doubt")
+    }
+
+    fn settled(&mut self, key: Option<&Key>, at: Timestamp, settled: &Settled) {
+        let text = text_of(key);
+        let operation = self
+            .report
+            .calls
+            .iter()
+            .rev()
+            .find(|call| call.key == text)
+            .map_or_else(String::new, |call| format!("{}.{}", call.service, call.operation));
+        let position = match self.report.doubts.iter().rposition(|doubt| doubt.key == text) {
+            Some(position) if self.report.doubts[position].how.is_none() => position,
+            _ => {
+                self.report.doubts.push(new_doubt(text.clone(), operation, at));
+                self.report.doubts.len() - 1
+            }
+        };
+        let doubt = &mut self.report.doubts[position];
+        doubt.how = Some(
+            match &settled.how {
+                Settlement::Adopt { .. } => "adopted",
+                Settlement::Retry => "sent again",
+                Settlement::Skip => "skipped",
+            }
+            .to_owned(),
+        );
+        doubt.reason = Some(settled.reason.clone());
+        doubt.by.clone_from(&settled.by);
+        doubt.at = at;
+        if let Some(index) = self.open_call(key) {
+            let call = &mut self.report.calls[index];
+            match &settled.how {
+                Settlement::Adopt { output } => {
+                    call.status = "done";
+                    call.adopted = true;
+                    self.answers.push((index, masked(output)));
+                }
+                Settlement::Skip => call.status = "skipped",
+                Settlement::Retry => {}
+            }
+        }
+    }
+
+    fn open_step(&mut self, path: &str, name: &str, at: Timestamp) {
+        // A retried step begins again under its path: it is one step to the reader.
+        if let Some(step) = self.report.steps.iter_mut().find(|step| step.path == path) {
+            step.ended_at = None;
+            step.took = None;
+            return;
+        }
+        self.report.steps.push(Step {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            depth: path.matches('/').count(),
+            status: "running",
+            started_at: at,
+            ended_at: None,
+            took: None,
+        });
+    }
+
+    fn close_step(&mut self, path: &str, ok: bool, at: Timestamp) {
+        if let Some(step) = self.report.steps.iter_mut().find(|step| step.path == path) {
+            step.ended_at = Some(at);
+            step.took = Some(at.since(step.started_at));
+            step.status = if ok { "succeeded" } else { "failed" };
+        }
+    }
+
+    fn open_wait(&mut self, key: Option<&Key>, at: Timestamp, opened: &WaitOpened) {
+        self.report.waits.push(Wait {
+            key: text_of(key),
+            name: opened.name.clone(),
+            kind: match opened.target {
+                WaitTarget::Time { .. } => "time",
+                WaitTarget::State { .. } => "state",
+            },
+            started_at: at,
+            ended_at: None,
+            took: None,
+            result: None,
+            ok: None,
+            reads: 0,
+        });
+    }
+
+    fn close_wait(&mut self, key: Option<&Key>, at: Timestamp, closed: &WaitClosed) {
+        let text = text_of(key);
+        let open = |wait: &&mut Wait| wait.key == text && wait.ended_at.is_none();
+        if let Some(wait) = self.report.waits.iter_mut().rev().find(open) {
+            let (ok, words) = wait_words(&closed.result);
+            wait.ended_at = Some(at);
+            wait.took = Some(at.since(wait.started_at));
+            wait.result = Some(words);
+            wait.ok = Some(ok);
+            wait.reads = closed.reads;
+        }
+    }
+
+    fn open_gate(&mut self, key: Option<&Key>, at: Timestamp, gate: &GateRequest) {
+        self.report.gates.push(Gate {
+            gate: gate.gate.clone(),
+            name: gate.name.clone(),
+            kind: gate.kind,
+            key: text_of(key),
+            started_at: at,
+            ended_at: None,
+            took: None,
+            closed: None,
+            settled_by_world: false,
+            show: masked(&gate.show),
+            instructions: gate.instructions.clone(),
+            from: gate.from.iter().map(|eligible| eligible.name.clone()).collect(),
+            need: gate.need,
+            by_requester: gate.by_requester,
+            expires_at: gate.expires_at,
+            on_expire: gate.on_expire,
+            digest: gate.digest,
+            decisions: Vec::new(),
+        });
+    }
+
+    fn decided(&mut self, decision: &Decision) {
+        if let Some(gate) = self.open_gate_named(&decision.gate) {
+            gate.decisions.push(decision_row(decision));
+        }
+    }
+
+    fn close_gate(&mut self, closed: &GateResult) {
+        if let Some(gate) = self.open_gate_named(&closed.gate) {
+            gate.closed = Some(closed.closed);
+            gate.ended_at = Some(closed.at);
+            gate.took = Some(closed.at.since(gate.started_at));
+            gate.settled_by_world =
+                catalogue::part(&closed.value, "settled").as_bool().unwrap_or(false);
+        }
+    }
+
+    fn open_gate_named(&mut self, name: &str) -> Option<&mut Gate> {
+        self.report.gates.iter_mut().rev().find(|gate| gate.gate == name && gate.closed.is_none())
+    }
+
+    fn output(&mut self, name: &str, value: &Value) {
+        let value = masked(value);
+        let output = Output { name: name.to_owned(), table: table_of(&value), value };
+        match self.report.outputs.iter_mut().find(|earlier| earlier.name == name) {
+            Some(earlier) => *earlier = output,
+            None => self.report.outputs.push(output),
+        }
+    }
+
+    fn suspended(&mut self, at: Timestamp, reason: &Reason) {
+        if let Reason::Doubt { key, operation, question, candidates } = reason {
+            let mut doubt = new_doubt(key.as_str().to_owned(), operation.clone(), at);
+            doubt.question = Some(question.clone());
+            doubt.candidates = candidates.iter().map(|candidate| candidate.id.clone()).collect();
+            self.report.doubts.push(doubt);
+        }
+        let why = reason_words(reason);
+        self.report.suspensions.push(Suspension { why, started_at: at, ended_at: None });
+    }
+
+    fn moves_on(&mut self, at: Timestamp) {
+        if let Some(suspension) = self.report.suspensions.last_mut() {
+            suspension.ended_at.get_or_insert(at);
+        }
+    }
+
+    fn retried(&mut self, at: Timestamp, from_seq: u64) {
+        self.moves_on(at);
+        for call in self.report.calls.iter_mut().filter(|call| call.seq >= from_seq) {
+            call.status = "void";
+        }
+    }
+}
+
+fn new_doubt(key: String, operation: String, at: Timestamp) -> Doubt {
+    let (question, how, reason, by) = (None, None, None, None);
+    Doubt { key, operation, question, candidates: Vec::new(), how, reason, by, at }
+}
+
+/// An answer as reports and the inbox show it.
+pub(super) fn decision_row(decision: &Decision) -> DecisionRow {
+    DecisionRow {
+        verdict: decision.verdict,
+        decision: decision.verdict.past(),
+        alias: decision.by.alias.clone(),
+        by: decision.by.principal.stable_arn().to_owned(),
+        account: decision.by.principal.account.clone(),
+        comment: decision.comment.clone(),
+        fields: masked(&decision.fields),
+        evidence: decision.evidence.as_ref().map(|evidence| EvidenceRow {
+            name: evidence.name.clone(),
+            digest: evidence.digest,
+            text: evidence.text.clone(),
+        }),
+        at: decision.at,
+        digest: decision.digest,
+    }
+}
+
+impl From<&Decision> for DecisionRow {
+    fn from(decision: &Decision) -> Self {
+        decision_row(decision)
+    }
+}
+
+fn text_of(key: Option<&Key>) -> String {
+    key.map_or_else(String::new, |key| key.as_str().to_owned())
+}
+
+fn step_of(key: Option<&Key>) -> String {
+    key.map_or_else(String::new, |key| key.path().to_owned())
+}
+
+/// Whether a wait ended as wished, and how, in words.
+fn wait_words(result: &WaitResult) -> (bool, String) {
+    match result {
+        WaitResult::Reached { .. } => (true, "reached".to_owned()),
+        WaitResult::Gone => (true, "gone".to_owned()),
+        WaitResult::Failed { state, .. } => (false, format!("met the state {}", plain(state))),
+        WaitResult::GaveUp { state } => (false, format!("gave up at the state {}", plain(state))),
+        WaitResult::Refused { error } => (false, error.to_string()),
+    }
+}
+
+/// A scalar without quotes, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Why a run stopped, in words.
+fn reason_words(reason: &Reason) -> String {
+    match reason {
+        Reason::Gates => "people decide".to_owned(),
+        Reason::Timer { name, until } => format!("{name}, until {until}"),
+        Reason::State { name, .. } => format!("{name}: a state of AWS"),
+        Reason::Credentials { alias, message, .. } => {
+            format!("credentials of {alias}: {message}")
+        }
+        Reason::Unavailable { message } => format!("AWS did not answer: {message}"),
+        Reason::Doubt { key, operation, .. } => format!("{operation} at {key} is in doubt"),
+        Reason::Interrupted => "stopped at the terminal".to_owned(),
+        Reason::Mismatch { diagnostic } => diagnostic.message.clone(),
+    }
+}
+
+/// A value as a table: a list of maps, or what `query` answers.
+fn table_of(value: &Value) -> Option<Table> {
+    if let (Some(columns), Some(rows)) = (
+        value.get("columns").and_then(Value::as_array),
+        value.get("rows").and_then(Value::as_array),
+    ) {
+        let columns: Vec<String> = columns.iter().map(column_name).collect();
+        let rows = rows.iter().map(|row| cells(&columns, row)).collect::<Option<_>>()?;
+        return Some(Table { columns, rows });
+    }
+    let rows = value.as_array().filter(|rows| !rows.is_empty())?;
+    let mut columns: Vec<String> = Vec::new();
+    for row in rows {
+        for name in row.as_object()?.keys() {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+    }
+    let rows = rows.iter().map(|row| cells(&columns, row)).collect::<Option<_>>()?;
+    Some(Table { columns, rows })
+}
+
+fn column_name(column: &Value) -> String {
+    plain(column.get("name").unwrap_or(column))
+}
+
+fn cells(columns: &[String], row: &Value) -> Option<Vec<Value>> {
+    match row {
+        Value::Array(cells) => (cells.len() == columns.len()).then(|| cells.clone()),
+        Value::Object(members) => Some(
+            columns.iter().map(|name| members.get(name).cloned().unwrap_or(Value::Null)).collect(),
+        ),
+        _ => None,
+    }
+}
+
+/// How long something took, to its end or to the last entry.
+pub(super) fn lasted(from: Timestamp, to: Option<Timestamp>, last: Timestamp) -> Span {
+    to.unwrap_or(last).since(from)
+}

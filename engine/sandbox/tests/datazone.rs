@@ -1,0 +1,17 @@
+//! DataZone from outside: the whole of a warehouse proof of concept, and every way it goes wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "datazone/access.rs"]
+mod access;
+#[path = "datazone/environments.rs"]
+mod environments;
+#[path = "datazone/publishing.rs"]
+mod publishing;
+#[path = "datazone/stage.rs"]
+mod stage;
+#[path = "datazone/subscriptions.rs"]
+mod subscriptions;
+mod support;
+#[path = "datazone/undo.rs"]
+mod undo;

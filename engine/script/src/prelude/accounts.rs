@@ -1,0 +1,163 @@
+//! `aws("alias")`, accounts derived from it, and the clients of their services.
+
+use std::sync::Arc;
+
+use piton_core::account::{AccountRef, Derivation};
+use piton_core::diagnostic::{Code, Diagnostic};
+use piton_models::suggest;
+use rhai::{Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
+
+use super::{add, text};
+use crate::bound;
+use crate::failure::{self, Native, durable};
+use crate::options::Options;
+use crate::session::Session;
+use crate::value;
+
+/// An account as scripts have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Account(pub(crate) Arc<AccountRef>);
+
+/// One service of an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) account: Arc<AccountRef>,
+    pub(crate) service: &'static str,
+}
+
+/// Types, indexers and operations: what an engine has for itself. `methods` are the names that the
+/// program calls on anything.
+pub(crate) fn register_types<'a>(engine: &mut Engine, methods: impl Iterator<Item = &'a str>) {
+    engine.register_type_with_name::<Account>("account");
+    engine.register_type_with_name::<Client>("client");
+    engine.register_indexer_get(
+        |context: NativeCallContext<'_>, account: &mut Account, name: ImmutableString| {
+            client(&context, account, &name)
+        },
+    );
+    for method in methods {
+        let name = ImmutableString::from(method);
+        engine.register_fn(method, |context: NativeCallContext<'_>, client: Client| {
+            bound::call(&context, &client, context.fn_name(), &Map::new())
+        });
+        engine.register_fn(method, |context: NativeCallContext<'_>, client: Client, input: Map| {
+            bound::call(&context, &client, context.fn_name(), &input)
+        });
+        engine.register_fn(
+            method,
+            move |context: NativeCallContext<'_>, client: Client, input: Dynamic| {
+                match input.as_map_ref() {
+                    Ok(map) => bound::call(&context, &client, &name, &map),
+                    Err(_) => bound::refuse_input(&context, &client, &name, &input),
+                }
+            },
+        );
+    }
+}
+
+pub(super) fn register(module: &mut Module) {
+    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic| aws(&context, &alias));
+    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic, _id: Dynamic| {
+        aws_of_many(&context, &alias)
+    });
+    add(
+        module,
+        "environment",
+        |context: NativeCallContext<'_>, account: Account, domain: Dynamic, environment: Dynamic| {
+            let domain = text(&context, "domain id", &domain)?;
+            let environment = text(&context, "environment id", &environment)?;
+            Ok::<_, failure::Raise>(derive(&account, Derivation::Environment { domain, environment }))
+        },
+    );
+    add(module, "assume", |context: NativeCallContext<'_>, account: Account, role: Dynamic| {
+        assume(&context, &account, &role, Map::new().into())
+    });
+    add(
+        module,
+        "assume",
+        |context: NativeCallContext<'_>, account: Account, role: Dynamic, options: Dynamic| {
+            assume(&context, &account, &role, options)
+        },
+    );
+    add(module, "region", |context: NativeCallContext<'_>, account: Account, region: Dynamic| {
+        let region = text(&context, "region", &region)?;
+        Ok::<_, failure::Raise>(derive(&account, Derivation::Region { region }))
+    });
+    add(module, "identity", |context: NativeCallContext<'_>, account: Account| {
+        durable(&context, |session| session.host.identity(&account.0)).map(value::from_json)
+    });
+    add(module, "to_string", |account: Account| account.0.to_string());
+    add(module, "to_debug", |account: Account| account.0.to_string());
+    add(module, "to_string", |client: Client| client_text(&client));
+    add(module, "to_debug", |client: Client| client_text(&client));
+}
+
+fn client_text(client: &Client) -> String {
+    format!("{}.{}", client.account, client.service)
+}
+
+fn aws(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {
+    let alias = text(context, "account alias", alias)?;
+    let session = Session::current();
+    let declared = &session.program.declaration.accounts;
+    if declared.iter().any(|account| account.alias == alias) {
+        return Ok(Account(Arc::new(AccountRef::alias(alias))));
+    }
+    let message = format!("the runbook declares no account `{alias}`");
+    let known = || declared.iter().map(|account| account.alias.as_str());
+    let hint = match suggest::nearest(&alias, known()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None if declared.is_empty() => {
+            format!("add `accounts: #{{ {alias}: #{{ doc: \"...\" }} }}` to the declaration")
+        }
+        None => format!("declared: {}", known().collect::<Vec<_>>().join(", ")),
+    };
+    Err(failure::raise(context, Diagnostic::error(Code::UnknownAlias, message).hint(hint)))
+}
+
+fn aws_of_many(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {
+    let alias = aws(context, alias)?.0;
+    Err(failure::bad_argument_hint(
+        context,
+        format!("one alias stands for one account: `aws(\"{alias}\", account_id)` is not supported"),
+        "declare an alias for each account",
+    ))
+}
+
+fn client(context: &NativeCallContext<'_>, account: &Account, name: &str) -> Native<Client> {
+    if let Some(service) = bound::services().find(|service| *service == name) {
+        return Ok(Client { account: Arc::clone(&account.0), service });
+    }
+    let message = format!("there is no service `{name}`");
+    let hint = suggest::nearest(name, bound::services()).map_or_else(
+        || format!("services: {}", bound::services().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    // The call is the indexer's; the name is at its position.
+    let session = Session::current();
+    let source = context.call_source();
+    let place = session.program.place_of_call(source, context.call_position(), name);
+    let diagnostic = Diagnostic::error(Code::UnknownService, message).hint(hint);
+    Err(failure::raise_at(&session, diagnostic, place))
+}
+
+fn derive(account: &Account, derivation: Derivation) -> Account {
+    Account(Arc::new(account.0.derive(derivation)))
+}
+
+fn assume(
+    context: &NativeCallContext<'_>,
+    account: &Account,
+    role: &Dynamic,
+    options: Dynamic,
+) -> Native<Account> {
+    let role_arn = text(context, "role ARN", role)?;
+    if !role_arn.starts_with("arn:") {
+        let message = format!("`{role_arn}` is no role ARN");
+        return Err(failure::bad_argument_hint(context, message, "arn:aws:iam::111122223333:role/name"));
+    }
+    let mut options = Options::new(context, "assume", options, &["external_id", "session_name"])?;
+    let external_id = options.text("external_id")?;
+    let session_name = options.text("session_name")?;
+    Ok(derive(account, Derivation::Assume { role_arn, external_id, session_name }))
+}

@@ -143,8 +143,17 @@ pub fn reviewed_operations() -> impl Iterator<Item = &'static str> {
     table().keys().map(String::as_str)
 }
 
-const READ_PREFIXES: [&str; 9] =
-    ["get_", "list_", "describe_", "search", "batch_get_", "lookup_", "query_", "head_", "simulate_"];
+const READ_PREFIXES: [&str; 9] = [
+    "get_",
+    "list_",
+    "describe_",
+    "search",
+    "batch_get_",
+    "lookup_",
+    "query_",
+    "head_",
+    "simulate_",
+];
 
 /// The class of an operation.
 pub fn class(service: &str, operation: &str, facts: ModelFacts) -> Class {

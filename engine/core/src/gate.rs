@@ -375,7 +375,9 @@ fn check_form(gate: &GateRequest, fields: &Value) -> Result<(), Refusal> {
         let value = given.get(name).filter(|value| !value.is_null());
         let optional = rule.get("optional").and_then(Value::as_bool).unwrap_or(false);
         match value {
-            None if !optional => return refuse(format!("`{name}` is missing (--field {name}=...)")),
+            None if !optional => {
+                return refuse(format!("`{name}` is missing (--field {name}=...)"));
+            }
             None => {}
             Some(value) => {
                 let allowed = rule.get("enum").and_then(Value::as_array);

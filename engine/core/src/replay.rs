@@ -301,8 +301,7 @@ impl Machine {
         let mut sent: Option<(Box<Intent>, Timestamp)> = None;
         let mut settled = None;
         let mut first = None;
-        loop {
-            let Some(front) = self.compared()? else { break };
+        while let Some(front) = self.compared()? {
             if front.entry.key.as_ref() != Some(&key) {
                 break;
             }
@@ -499,11 +498,9 @@ impl Machine {
             Body::Outcome(Outcome { read: Some(_), .. })
             | Body::StepOpened(_)
             | Body::StepClosed(_)
-            | Body::Sampled(_) => {
-                self.retry_from.get_or_insert(seq);
-            }
+            | Body::Sampled(_)
             // A wait that failed may be waited again; a wait that succeeded stands.
-            Body::WaitOpened(_) => {
+            | Body::WaitOpened(_) => {
                 self.retry_from.get_or_insert(seq);
             }
             Body::WaitClosed(closed)
@@ -557,8 +554,8 @@ impl Machine {
     }
 
     fn mismatch_call(&mut self, key: &Key, asked: &Asked<'_>, recorded: Option<&Value>) -> Stop {
-        let differences =
-            recorded.map_or_else(Vec::new, |recorded| canonical::differences(recorded, asked.input));
+        let differences = recorded
+            .map_or_else(Vec::new, |recorded| canonical::differences(recorded, asked.input));
         let Asked { service, operation, account, .. } = asked;
         self.mismatch(key, format!("{service}.{operation} as `{account}`"), differences)
     }

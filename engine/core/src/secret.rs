@@ -102,9 +102,9 @@ pub fn resolved<E>(
             }
             Value::Object(out)
         }
-        Value::Array(items) => {
-            Value::Array(items.iter().map(|item| resolved(item, resolve)).collect::<Result<_, E>>()?)
-        }
+        Value::Array(items) => Value::Array(
+            items.iter().map(|item| resolved(item, resolve)).collect::<Result<_, E>>()?,
+        ),
         other => other.clone(),
     })
 }

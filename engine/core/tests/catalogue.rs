@@ -41,10 +41,10 @@ fn one_thing_of_that_name_made_since_the_call_is_from_the_call() {
     let finder = catalogue::reviewed("datazone", "create_project").unwrap().find.as_ref().unwrap();
     let input = json!({"domainIdentifier": "dzd-1", "name": "sales"});
     assert_eq!(finder.search_input(&input), json!({"domainIdentifier": "dzd-1", "name": "sales"}));
-    let project = |id: &str, name: &str, created: &str| {
-        json!({"id": id, "name": name, "createdAt": created})
-    };
-    let judge = |items: serde_json::Value| finder.judge(&input, &json!({"items": items}), sent_at());
+    let project =
+        |id: &str, name: &str, created: &str| json!({"id": id, "name": name, "createdAt": created});
+    let judge =
+        |items: serde_json::Value| finder.judge(&input, &json!({"items": items}), sent_at());
     let ours = project("p1", "sales", "2026-01-01T12:00:01Z");
     assert_eq!(judge(json!([ours.clone()])), Found::One(ours.clone()));
     // The filter of the list may match more than the name itself.
@@ -53,7 +53,7 @@ fn one_thing_of_that_name_made_since_the_call_is_from_the_call() {
     let before = project("p3", "sales", "2025-12-01T00:00:00Z");
     assert_eq!(judge(json!([before])), Found::Nothing);
     let twin = project("p4", "sales", "2026-01-01T12:00:09Z");
-    match judge(json!([ours.clone(), twin])) {
+    match judge(json!([&ours, twin])) {
         Found::Several(candidates) => {
             let ids: Vec<&str> = candidates.iter().map(|found| found.id.as_str()).collect();
             assert_eq!(ids, ["p1", "p4"]);
@@ -84,7 +84,8 @@ fn an_optional_part_of_the_key_that_the_call_does_not_have_is_not_compared() {
         "domainIdentifier": "dzd-1", "projectIdentifier": "p1", "designation": "PROJECT_OWNER",
         "member": {"userIdentifier": "u1"},
     });
-    let member = json!({"designation": "PROJECT_OWNER", "memberDetails": {"user": {"userId": "u1"}}});
-    let answer = json!({"members": [member.clone()]});
+    let member =
+        json!({"designation": "PROJECT_OWNER", "memberDetails": {"user": {"userId": "u1"}}});
+    let answer = json!({"members": [&member]});
     assert_eq!(finder.judge(&input, &answer, sent_at()), Found::One(member));
 }

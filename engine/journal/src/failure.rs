@@ -109,3 +109,31 @@ fn sqlite_words(path: &Path, error: &rusqlite::Error) -> JournalError {
     };
     JournalError::Storage(words)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_sqlite_says_has_a_cause_in_words() {
+        let path = Path::new("home/journal.db");
+        let words = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Failure::from(error).at(path).to_string()
+        };
+        let cases = [
+            (ffi::SQLITE_FULL, "cannot be written: the disk is full (home/journal.db)"),
+            (ffi::SQLITE_READONLY_DIRECTORY, "home/journal.db or its folder is read-only"),
+            (ffi::SQLITE_BUSY, "another process keeps home/journal.db locked"),
+            (ffi::SQLITE_IOERR_FSYNC, "the disk reports an error at home/journal.db"),
+            (ffi::SQLITE_NOTADB, "home/journal.db is not a Piton journal"),
+            (ffi::SQLITE_CORRUPT, "home/journal.db is not a Piton journal: it is damaged"),
+        ];
+        for (code, expected) in cases {
+            let said = words(code);
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+}

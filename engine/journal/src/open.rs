@@ -75,7 +75,7 @@ impl Files {
         Ok((writer, reader))
     }
 
-    /// Opens the database without changing anything in its folder.
+    /// Opens a database that exists, without permission to write.
     pub(crate) fn connect_for_reading(&self) -> Result<(Connection, Connection), JournalError> {
         let open = || -> Result<Connection, Failure> {
             self.check_readable()?;

@@ -34,7 +34,7 @@ impl SqliteJournal {
         Store::open(home, clock).map(|store| Self { store: Arc::new(store) })
     }
 
-    /// Opens a journal that exists, changing nothing in its folder, for commands that only look.
+    /// Opens a journal that exists for commands that only look: no permission to write is needed.
     ///
     /// # Errors
     /// As [`SqliteJournal::open`]; a missing file is unreadable.

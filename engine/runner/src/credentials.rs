@@ -1,11 +1,12 @@
 //! Secrets on their way into and out of calls: handles in the journal, values on the wire.
 
+use piton_core::account::AccountRef;
 use piton_core::entry::{Body, CallResult, Read};
 use piton_core::key::Key;
 use piton_core::ports::Call;
 use piton_core::secret::{self, Origin};
 use piton_script::host::{Halt, ScriptCall};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::calls::Failure;
 use crate::drive::{Driver, Ending};
@@ -58,14 +59,34 @@ impl Driver {
             }
             Origin::Env { name } => std::env::var(name)
                 .map_err(|_| self.missing_secret(&format!("the environment variable {name}")))?,
-            Origin::Param { name } => {
-                Err(self.missing_secret(&format!("the secret parameter {name}")))?
-            }
+            Origin::Param { name } => match self.references.get(name) {
+                Some(arn) => self.fetch_param(arn)?,
+                None => Err(self.missing_secret(&format!("the secret parameter {name}")))?,
+            },
             Origin::Literal { .. } => Err(self.missing_secret("a secret that the script writes"))?,
             Origin::Output { key, member } => self.fetch_again(key, member)?,
         };
         self.vault.keep(origin.clone(), value.clone());
         Ok(value)
+    }
+
+    /// A secret parameter that Secrets Manager holds, read as the run's first account.
+    fn fetch_param(&self, arn: &str) -> Result<String, Failure> {
+        let declared = &self.program.declaration().accounts;
+        let Some((alias, _)) = declared.iter().find(|(_, account)| !account.created_here) else {
+            return Err(self.missing_secret(&format!("an account that may read {arn}")).into());
+        };
+        let call = Call {
+            account: AccountRef::alias(alias),
+            service: "secretsmanager".to_owned(),
+            operation: "get_secret_value".to_owned(),
+            input: json!({ "SecretId": arn }),
+        };
+        let answer = self.wait_for(self.engine.ports.operations.perform(&call))?;
+        match answer.output["SecretString"].as_str() {
+            Some(value) => Ok(value.to_owned()),
+            None => Err(self.missing_secret(&format!("the text of the secret {arn}")).into()),
+        }
     }
 
     /// The password of an entry: the same whenever it is asked for.

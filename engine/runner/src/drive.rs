@@ -95,6 +95,8 @@ pub(crate) struct Driver {
     pub(crate) params: Map<String, Value>,
     pub(crate) options: Options,
     pub(crate) vault: Vault,
+    /// Secret parameters that Secrets Manager holds: ARN by name.
+    pub(crate) references: HashMap<String, String>,
     pub(crate) rebind: Vec<String>,
     pub(crate) begun_at: Timestamp,
     state: Mutex<State>,
@@ -326,9 +328,11 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         files: start.program.files().to_vec(),
         sealed: secrets
             .iter()
-            .map(|(name, value)| {
-                let sealed = sealing.seal(engine.ports.entropy.as_ref(), &run, name, value);
-                (name.clone(), sealed)
+            .map(|secret| {
+                let name = secret.stored_name();
+                let sealed =
+                    sealing.seal(engine.ports.entropy.as_ref(), &run, &name, &secret.value);
+                (name, sealed)
             })
             .collect(),
     };
@@ -349,7 +353,7 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         recorder.tell_now(now, EventKind::Bound { account, principal });
     }
     let machine = Machine::new(Box::new(std::iter::empty()), Vec::new());
-    let driver = Driver {
+    let mut driver = Driver {
         engine: engine.clone(),
         run,
         params: start.params.values,
@@ -357,13 +361,14 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         started,
         options: start.options,
         vault: Vault::default(),
+        references: HashMap::new(),
         rebind: Vec::new(),
         begun_at: now,
         state: Mutex::new(State::new(machine, recorder, bound.clone())),
     };
     driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
-    for (name, value) in secrets {
-        driver.vault.keep(Origin::Param { name }, value);
+    for secret in secrets {
+        driver.learn(secret);
     }
     drive(driver)
 }
@@ -424,14 +429,74 @@ fn bind_declared(
     if refused.is_empty() { Ok(bound) } else { Err(RunnerError::Refused(refused)) }
 }
 
+/// A secret of a run, as it is sealed.
+struct SealedSecret {
+    kind: SecretKind,
+    name: String,
+    value: String,
+}
+
+/// What a sealed value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SecretKind {
+    /// The value of a parameter.
+    Param,
+    /// The value of an environment variable.
+    Env,
+    /// The ARN of the secret that holds a parameter.
+    Reference,
+}
+
+impl SealedSecret {
+    const ENV: &str = "env:";
+    const REFERENCE: &str = "secretsmanager:";
+
+    fn stored_name(&self) -> String {
+        let prefix = match self.kind {
+            SecretKind::Param => "",
+            SecretKind::Env => Self::ENV,
+            SecretKind::Reference => Self::REFERENCE,
+        };
+        format!("{prefix}{}", self.name)
+    }
+
+    fn from_stored(stored: &str, value: String) -> Self {
+        let (kind, name) = if let Some(name) = stored.strip_prefix(Self::ENV) {
+            (SecretKind::Env, name)
+        } else if let Some(name) = stored.strip_prefix(Self::REFERENCE) {
+            (SecretKind::Reference, name)
+        } else {
+            (SecretKind::Param, stored)
+        };
+        Self { kind, name: name.to_owned(), value }
+    }
+}
+
+/// The name under which an environment variable's value is sealed.
+pub(crate) fn env_secret_name(variable: &str) -> String {
+    format!("{}{variable}", SealedSecret::ENV)
+}
+
+impl Driver {
+    fn learn(&mut self, secret: SealedSecret) {
+        let SealedSecret { kind, name, value } = secret;
+        match kind {
+            SecretKind::Param => self.vault.keep(Origin::Param { name }, value),
+            SecretKind::Env => self.vault.keep(Origin::Env { name }, value),
+            SecretKind::Reference => {
+                self.references.insert(name, value);
+            }
+        }
+    }
+}
+
 /// Reads secret parameters from where they were said to be.
-fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, String)>, RunnerError> {
+fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<SealedSecret>, RunnerError> {
     let mut values = Vec::new();
     let mut refused = Vec::new();
     for (name, source) in sources {
         match read_secret(source) {
-            Ok(Some(value)) => values.push((name.clone(), value)),
-            Ok(None) => {}
+            Ok((kind, value)) => values.push(SealedSecret { kind, name: name.clone(), value }),
             Err(problem) => refused.push(Diagnostic::error(
                 Code::BadParameter,
                 format!("the secret parameter `{name}` cannot be read: {problem}"),
@@ -441,18 +506,20 @@ fn read_secrets(sources: &[(String, SecretSource)]) -> Result<Vec<(String, Strin
     if refused.is_empty() { Ok(values) } else { Err(RunnerError::Refused(refused)) }
 }
 
-/// The value of a source, or nothing when it is fetched at its first use.
-fn read_secret(source: &SecretSource) -> Result<Option<String>, String> {
-    match source {
-        SecretSource::Literal(value) => Ok(Some(value.clone())),
+/// The value of a source; for Secrets Manager, where to fetch it at its first use.
+fn read_secret(source: &SecretSource) -> Result<(SecretKind, String), String> {
+    let value = match source {
+        SecretSource::Literal(value) => value.clone(),
         SecretSource::Env(variable) => {
-            std::env::var(variable).map(Some).map_err(|error| format!("${variable}: {error}"))
+            std::env::var(variable).map_err(|error| format!("${variable}: {error}"))?
         }
         SecretSource::File(path) => std::fs::read_to_string(path)
-            .map(|text| Some(text.trim_end_matches(['\n', '\r']).to_owned()))
-            .map_err(|error| format!("{}: {error}", path.display())),
-        SecretSource::SecretsManager(_) => Ok(None),
-    }
+            .map_err(|error| format!("{}: {error}", path.display()))?
+            .trim_end_matches(['\n', '\r'])
+            .to_owned(),
+        SecretSource::SecretsManager(arn) => return Ok((SecretKind::Reference, arn.clone())),
+    };
+    Ok((SecretKind::Param, value))
 }
 
 /// Twelve letters and digits that nobody has used.
@@ -528,7 +595,7 @@ fn rebuild(
     let files = journal.program(&row.program)?;
     let program = Program::from_files(&row.runbook, files).map_err(RunnerError::Refused)?;
     let (started, bound) = read_story(engine, &row.run, row.head)?;
-    let vault = Vault::default();
+    let mut secrets = Vec::new();
     for (name, sealed) in journal.sealed(&row.run)? {
         let value = engine.sealing_key.open(&row.run, &name, &sealed).map_err(|broken| {
             RunnerError::refused(
@@ -536,11 +603,7 @@ fn rebuild(
                     .hint("put the key file of the home where the run was started in its place"),
             )
         })?;
-        let origin = match name.strip_prefix("env:") {
-            Some(variable) => Origin::Env { name: variable.to_owned() },
-            None => Origin::Param { name },
-        };
-        vault.keep(origin, value);
+        secrets.push(SealedSecret::from_stored(&name, value));
     }
     let source = EntryReader::new(Arc::clone(journal), row.run.clone(), row.head.seq);
     let machine = Machine::new(Box::new(source), row.summary.voided.clone());
@@ -552,18 +615,23 @@ fn rebuild(
         row.head,
         row.summary,
     );
-    Ok(Driver {
+    let mut driver = Driver {
         engine: engine.clone(),
         run: row.run,
         program: Arc::new(program),
         started,
         params,
         options: how.options,
-        vault,
+        vault: Vault::default(),
+        references: HashMap::new(),
         rebind: how.rebind.clone(),
         begun_at: engine.ports.clock.now(),
         state: Mutex::new(State::new(machine, recorder, bound)),
-    })
+    };
+    for secret in secrets {
+        driver.learn(secret);
+    }
+    Ok(driver)
 }
 
 /// What a run was started with and whom its aliases proved to be.

@@ -132,7 +132,7 @@ impl Host for Driver {
         // A resume may run elsewhere: the value is sealed the first time it is seen.
         if let Ok(value) = std::env::var(name) {
             let (key, entropy) = (&self.engine.sealing_key, self.engine.ports.entropy.as_ref());
-            let stored = format!("env:{name}");
+            let stored = crate::drive::env_secret_name(name);
             let sealed = key.seal(entropy, &self.run, &stored, &value);
             let mut state = self.state();
             let kept = {

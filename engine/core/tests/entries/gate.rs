@@ -137,7 +137,8 @@ fn the_first_decision_counts_also_against_a_later_expiry() {
 #[test]
 fn a_form_is_filled_before_an_approval_counts() {
     let mut gate = request();
-    gate.form = json!({"ticket": {}, "risk": {"enum": ["low", "high"]}, "text": {"optional": true}});
+    gate.form =
+        json!({"ticket": {}, "risk": {"enum": ["low", "high"]}, "text": {"optional": true}});
     let mut answer = decision("carol", Verdict::Approve, at(1));
     assert!(matches!(gate::admit(&gate, &[], &answer), Err(Refusal::Form { .. })));
     answer.fields = json!({"ticket": "T-1", "risk": "medium"});
@@ -195,8 +196,10 @@ fn gates_of_one_name_have_addresses_of_their_own() {
 
 #[test]
 fn a_gate_in_the_place_of_a_call_is_a_mismatch() {
-    let mut machine =
-        machine(&[("#0", intent("create_project", json!({"name": "a"}))), ("#0", outcome(json!({})))]);
+    let mut machine = machine(&[
+        ("#0", intent("create_project", json!({"name": "a"}))),
+        ("#0", outcome(json!({}))),
+    ]);
     let address = machine.gate_address("publish");
     assert!(mismatch(machine.gate("publish", &address)).asked.contains("gate"));
     assert!(machine.call(&create("a").asked()).is_err());

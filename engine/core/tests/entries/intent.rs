@@ -15,8 +15,10 @@ fn an_empty_journal_performs_the_first_attempt() {
 
 #[test]
 fn an_intent_with_its_outcome_is_replayed() {
-    let mut machine =
-        machine(&[("#0", intent("create_project", json!({"name": "a"}))), ("#0", outcome(json!({"id": "p1"})))]);
+    let mut machine = machine(&[
+        ("#0", intent("create_project", json!({"name": "a"}))),
+        ("#0", outcome(json!({"id": "p1"}))),
+    ]);
     let step = machine.call(&create("a").asked()).unwrap();
     let result = CallResult::Value(json!({"id": "p1"}));
     assert_eq!(step, CallStep::Replay { key: key("#0"), seq: 1, result });
@@ -25,8 +27,10 @@ fn an_intent_with_its_outcome_is_replayed() {
 
 #[test]
 fn a_recorded_refusal_is_replayed_as_a_refusal() {
-    let mut machine =
-        machine(&[("#0", intent("create_project", json!({"name": "a"}))), ("#0", refusal("ConflictException"))]);
+    let mut machine = machine(&[
+        ("#0", intent("create_project", json!({"name": "a"}))),
+        ("#0", refusal("ConflictException")),
+    ]);
     match machine.call(&create("a").asked()).unwrap() {
         CallStep::Replay { result: CallResult::Error(error), .. } => {
             assert_eq!(error.code, "ConflictException");
@@ -62,8 +66,10 @@ fn of_several_attempts_the_last_is_in_doubt() {
 
 #[test]
 fn another_input_is_a_mismatch_that_names_the_field() {
-    let mut machine =
-        machine(&[("#0", intent("create_project", json!({"name": "a"}))), ("#0", outcome(json!({})))]);
+    let mut machine = machine(&[
+        ("#0", intent("create_project", json!({"name": "a"}))),
+        ("#0", outcome(json!({}))),
+    ]);
     let found = mismatch(machine.call(&create("b").asked()));
     assert_eq!((found.seq, found.asked_key.as_str()), (1, "#0"));
     assert_eq!(found.differences.len(), 1);

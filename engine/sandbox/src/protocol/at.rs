@@ -60,6 +60,11 @@ impl<'a> At<'a> {
             .or(self.shape.location_name.as_deref())
     }
 
+    /// The member itself, not only its shape, has a name on the wire.
+    pub(super) fn is_named(self) -> bool {
+        self.member.is_some_and(|member| member.location_name.is_some())
+    }
+
     /// Name on the wire of a member called `name`.
     pub(super) fn wire_name(self, name: &'a str) -> &'a str {
         self.location_name().unwrap_or(name)

@@ -78,13 +78,13 @@ fn write_value(at: At<'_>, prefix: &str, value: &Value, pairs: &mut Vec<(String,
     }
 }
 
-/// Where the elements of a list are: a flattened list takes the element's name instead of its own.
+/// Where the elements of a list are: a flattened list without a name of its own takes the element's.
 fn list_prefix(at: At<'_>, prefix: &str) -> String {
     let name = at.element().and_then(At::location_name);
     if !at.flattened() {
         return format!("{prefix}.{}", name.unwrap_or("member"));
     }
-    let Some(name) = name else { return prefix.to_owned() };
+    let Some(name) = name.filter(|_| !at.is_named()) else { return prefix.to_owned() };
     match prefix.rsplit_once('.') {
         Some((parent, _)) => format!("{parent}.{name}"),
         None => name.to_owned(),

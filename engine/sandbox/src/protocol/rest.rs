@@ -59,6 +59,13 @@ pub(super) fn write_uri(
 
 fn write_query(at: At<'_>, input: &Value, pairs: &mut Vec<(String, String)>) {
     let format = TimestampFormat::Iso8601;
+    // A parameter of its own wins over the same key in a map.
+    let named: Vec<&str> = bound(at, Location::Querystring)
+        .filter(|(_, name, member)| {
+            member.kind() != ShapeKind::Map && input.get(name).is_some_and(|value| !value.is_null())
+        })
+        .map(|(wire, _, _)| wire)
+        .collect();
     let mut push = |key: &str, at: Option<At<'_>>, value: &Value| {
         if let Some(text) = at.and_then(|at| to_text(at, value, format)) {
             pairs.push((key.to_owned(), text));
@@ -70,7 +77,7 @@ fn write_query(at: At<'_>, input: &Value, pairs: &mut Vec<(String, String)>) {
                 list.iter().for_each(|value| push(wire, member.element(), value));
             }
             Some(Value::Object(map)) => {
-                for (key, value) in map {
+                for (key, value) in map.iter().filter(|(key, _)| !named.contains(&key.as_str())) {
                     match value {
                         Value::Array(list) => {
                             let element = member.value().and_then(At::element);
@@ -120,7 +127,7 @@ pub(super) fn read_uri(
         let values = pairs.iter().filter(|(key, _)| key == wire).map(|(_, value)| value.as_str());
         match member.kind() {
             ShapeKind::Map => {
-                let map = read_query_map(at, member, &pairs).map_err(wrong(name))?;
+                let map = read_query_map(member, &pairs).map_err(wrong(name))?;
                 if !map.is_empty() {
                     into.insert(name.to_owned(), Value::Object(map));
                 }
@@ -144,19 +151,14 @@ pub(super) fn read_uri(
     Ok(())
 }
 
-/// Every parameter that no other member has, as a map.
+/// Every parameter, as a map.
 fn read_query_map(
-    at: At<'_>,
     member: At<'_>,
     pairs: &[(String, String)],
 ) -> Result<Map<String, Value>, &'static str> {
     let mut map = Map::new();
     let Some(element) = member.value() else { return Ok(map) };
-    let taken = |key: &str| {
-        bound(at, Location::Querystring)
-            .any(|(wire, _, other)| wire == key && other.kind() != ShapeKind::Map)
-    };
-    for (key, value) in pairs.iter().filter(|(key, _)| !taken(key)) {
+    for (key, value) in pairs {
         match element.element() {
             Some(inner) => {
                 let value = from_text(inner, value)?;
@@ -187,7 +189,7 @@ pub(super) fn write_headers(
             Value::Array(list) => member.element().map(|element| write_list(element, list)),
             value => to_text(member, value, TimestampFormat::Rfc822),
         };
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
+        if let Some(text) = text {
             set(headers, wire, &text)?;
         }
     }
@@ -248,6 +250,8 @@ pub(super) fn read_headers(
                 .ok()
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .ok_or_else(|| wrong("base64 of JSON"))?
+        } else if text.is_empty() && member.kind() == ShapeKind::List {
+            Value::Array(Vec::new())
         } else if let Some(element) = member.element() {
             let list: Result<Vec<Value>, _> =
                 split_list(element, &text).iter().map(|text| from_text(element, text)).collect();

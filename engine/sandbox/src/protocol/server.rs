@@ -75,7 +75,16 @@ pub fn write_response(
         Protocol::RestJson => {
             let Some(at) = at else { return Ok(response) };
             rest::write_headers(at, output, response.headers_mut())?;
-            if let Some((body, content_type)) = rest::write_body(at, output)? {
+            let body = match rest::write_body(at, output)? {
+                // An answer without content is an empty object, unless its status says that it has
+                // no body.
+                None if at.shape.payload.is_none() && response.status() != 204 => {
+                    Some((b"{}".to_vec(), "application/json".to_owned()))
+                }
+                _ if response.status() == 204 => None,
+                body => body,
+            };
+            if let Some((body, content_type)) = body {
                 rest::content_type(response.headers_mut(), &content_type)?;
                 *response.body_mut() = body;
             }

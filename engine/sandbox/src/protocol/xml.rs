@@ -112,10 +112,11 @@ fn write_members(at: At<'_>, value: &Value, xml: &mut String) {
     }
 }
 
-/// A flattened list has its element's name, where the model gives one.
+/// A flattened list has the name of its member, or else of its element, where the model gives one.
 fn element_name<'a>(member: At<'a>, name: &'a str) -> &'a str {
-    let of_element =
-        member.flattened().then(|| member.element().and_then(At::location_name)).flatten();
+    let of_element = (member.flattened() && !member.is_named())
+        .then(|| member.element().and_then(At::location_name))
+        .flatten();
     of_element.unwrap_or_else(|| member.wire_name(name))
 }
 
@@ -195,7 +196,7 @@ pub(super) fn read(
     let root = document.root_element();
     let node = match &reference.result_wrapper {
         Some(wrapper) => child(root, wrapper).unwrap_or(root),
-        None => root,
+        None => child(root, &format!("{}Result", operation.name)).unwrap_or(root),
     };
     read_node(At::root(model, model.shape(&reference.shape)), node)
 }

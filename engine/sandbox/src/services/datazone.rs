@@ -218,15 +218,24 @@ impl Service for DataZone {
     }
 
     fn resource_arn(&self, call: &Call<'_>) -> String {
-        let id = match call.text("domainIdentifier") {
-            "" => call.text("identifier"),
-            id => id,
-        };
-        match call.world.find_anywhere::<Value>(DOMAIN, id) {
-            Some(domain) => text(&domain.document, "arn").to_owned(),
-            None => "*".to_owned(),
-        }
+        domain_of(call).map_or_else(|| "*".to_owned(), |domain| text(&domain, "arn").to_owned())
     }
+
+    fn resource_tags(&self, call: &Call<'_>) -> Vec<(String, String)> {
+        let domain = domain_of(call).unwrap_or_default();
+        let tags = domain["tags"].as_object().into_iter().flatten();
+        tags.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect()
+    }
+}
+
+/// The domain that a call is about, for IAM.
+fn domain_of(call: &Call<'_>) -> Option<Value> {
+    let id = match (call.text("domainIdentifier"), call.text("identifier")) {
+        ("", "") => call.text("resourceArn").rsplit('/').next().unwrap_or_default(),
+        ("", id) | (id, _) => id,
+    };
+    call.world.find_anywhere::<Value>(DOMAIN, id).map(|domain| domain.document)
 }
 
 /// The answer with only what the model's output has: documents carry more than one operation shows.

@@ -89,7 +89,7 @@ const FLAGS: FunctionFlags =
 fn strict(connection: &Connection, name: &str, function: Scalar) -> rusqlite::Result<()> {
     connection.create_scalar_function(name, -1, FLAGS, move |context| {
         let values: Vec<Value> =
-            (0..context.len()).map(|index| context.get_raw(index).into()).collect();
+            (0..context.len()).map(|index| context.get(index)).collect::<rusqlite::Result<_>>()?;
         if values.contains(&Value::Null) {
             return Ok(Value::Null);
         }
@@ -106,7 +106,7 @@ fn lenient(
     connection.create_scalar_function(name, -1, FLAGS, move |context| {
         let mut best = Value::Null;
         for index in 0..context.len() {
-            let candidate: Value = context.get_raw(index).into();
+            let candidate: Value = context.get(index)?;
             if candidate == Value::Null {
                 continue;
             }

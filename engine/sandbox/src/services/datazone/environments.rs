@@ -131,6 +131,15 @@ pub(super) fn to_work(visit: &Visit<'_>, id: &str) -> Result<(Value, String), Aw
     Ok((environment, user))
 }
 
+/// Like [`to_work`], for what only an active environment can do.
+pub(super) fn active(visit: &Visit<'_>, id: &str) -> Result<(Value, String), AwsFault> {
+    let (environment, user) = to_work(visit, id)?;
+    match text(&environment, "status") {
+        "ACTIVE" => Ok((environment, user)),
+        status => Err(invalid(format!("Environment {id} is {status}, not ACTIVE"))),
+    }
+}
+
 /// `ListEnvironments`.
 pub(super) fn list(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
@@ -195,14 +204,7 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
 /// `GetEnvironmentCredentials`: a session of the environment's role.
 pub(super) fn credentials(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
-    let (environment, user) = to_work(&visit, call.text("environmentIdentifier"))?;
-    if text(&environment, "status") != "ACTIVE" {
-        return Err(invalid(format!(
-            "Environment {} is {}, not ACTIVE",
-            text(&environment, "id"),
-            text(&environment, "status")
-        )));
-    }
+    let (environment, user) = active(&visit, call.text("environmentIdentifier"))?;
     let terms = SessionTerms {
         lasts: time::Duration::seconds(CREDENTIALS_LAST),
         policy: None,

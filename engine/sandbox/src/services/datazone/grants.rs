@@ -13,8 +13,8 @@ use super::room::{
     missing, page, sorted, text,
 };
 use super::standing::{Standing, project_for, project_to_read};
-use super::subscriptions::{active, asset_of, fitting};
-use super::targets::{environment_of, of_grant};
+use super::subscriptions::{active, asset_of, asset_type_of};
+use super::targets::{of_environment, of_grant, takes};
 use super::types::asset_type;
 use super::warehouse::{self, Share, Storage};
 use super::{environments, outside};
@@ -216,7 +216,7 @@ fn take_back(room: &Room<'_>, grant: &Value) -> Result<(), String> {
 /// grant that failed.
 pub(super) fn create(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
-    let (environment, user) = environment_of(&visit, call.text("environmentIdentifier"))?;
+    let (environment, user) = environments::active(&visit, call.text("environmentIdentifier"))?;
     let project = text(&environment, "projectId");
     let listing = text(&call.input["grantedEntity"]["listing"], "identifier");
     let subscription = active(&visit.room, project, listing).ok_or_else(|| {
@@ -226,8 +226,9 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
         ))
     })?;
     let wanted = call.text("subscriptionTargetIdentifier");
-    let target = fitting(&visit.room, text(&environment, "id"), &subscription)
+    let target = of_environment(&visit.room, text(&environment, "id"))
         .into_iter()
+        .filter(|target| takes(target, asset_type_of(&subscription)))
         .find(|target| wanted.is_empty() || text(target, "id") == wanted)
         .ok_or_else(|| invalid("The environment has no subscription target for the asset"))?;
     let exists = visit.room.list(GRANT).iter().any(|grant| {

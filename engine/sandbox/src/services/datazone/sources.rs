@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::blueprints::value_of;
-use super::environments::to_work;
 use super::room::{
     ENVIRONMENT, RUN, Room, SOURCE, Visit, conflict, copy, elements, flag, invalid, keep_equal,
     page, text, without_nulls,
@@ -11,7 +10,7 @@ use super::room::{
 use super::schedule::Schedule;
 use super::standing::{Standing, project_for, project_to_read};
 use super::warehouse::Storage;
-use super::{outside, runs};
+use super::{environments, outside, runs};
 use crate::services::{AwsFault, Call, Reply};
 
 const GIVEN: [&str; 7] = [
@@ -99,12 +98,9 @@ fn environment_of(visit: &Visit<'_>, project: &str) -> Result<Option<Value>, Aws
     if id.is_empty() {
         return Ok(None);
     }
-    let (environment, _) = to_work(visit, id)?;
+    let (environment, _) = environments::active(visit, id)?;
     if text(&environment, "projectId") != project {
         return Err(invalid(format!("Environment {id} is not of project {project}")));
-    }
-    if text(&environment, "status") != "ACTIVE" {
-        return Err(invalid(format!("Environment {id} is not ACTIVE")));
     }
     Ok(Some(environment))
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::grants;
 use super::requests::{concerns, require_filter};
 use super::room::{
-    ENVIRONMENT, GRANT, REQUEST, Room, SUBSCRIPTION, TARGET, Visit, conflict, denied, elements,
-    flag, keep_equal, page, sorted, text,
+    ENVIRONMENT, GRANT, REQUEST, Room, SUBSCRIPTION, TARGET, Visit, conflict, denied, flag,
+    keep_equal, page, sorted, text,
 };
 use super::standing::{Standing, project_for};
 use super::targets::takes;
@@ -39,14 +39,13 @@ pub(super) fn fulfilled(room: &Room<'_>, id: &str) {
     if text(&subscription, "status") != "APPROVED" {
         return;
     }
-    let asset_type = text(&subscription["subscribedListing"]["item"]["assetListing"], "entityType");
     for target in room.list(TARGET) {
         let environment = room.find(ENVIRONMENT, text(&target, "environmentId"));
         let active = environment.is_some_and(|found| text(&found, "status") == "ACTIVE");
         if active
             && target["projectId"] == subscription["_project"]
             && text(&target, "subscriptionGrantCreationMode") == "AUTOMATIC"
-            && takes(&target, asset_type)
+            && takes(&target, asset_type_of(&subscription))
         {
             grants::begin(room, &subscription, &target, "", text(&subscription, "createdBy"));
         }
@@ -141,10 +140,7 @@ pub(super) fn asset_of(subscription: &Value) -> (&str, &str) {
     (text(item, "entityId"), text(item, "entityRevision"))
 }
 
-/// The targets of an environment that take a subscription's asset.
-pub(super) fn fitting(room: &Room<'_>, environment: &str, subscription: &Value) -> Vec<Value> {
-    let kind = text(&subscription["subscribedListing"]["item"]["assetListing"], "entityType");
-    let mut targets = super::targets::of_environment(room, environment);
-    targets.retain(|target| elements(target, "applicableAssetTypes").iter().any(|t| *t == *kind));
-    targets
+/// The type of a subscription's asset.
+pub(super) fn asset_type_of(subscription: &Value) -> &str {
+    text(&subscription["subscribedListing"]["item"]["assetListing"], "entityType")
 }

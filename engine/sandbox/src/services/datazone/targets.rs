@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::blueprints::value_of;
 use super::environments::{to_read, to_work};
 use super::room::{
-    ENVIRONMENT, GRANT, Room, TARGET, Visit, conflict, copy, denied, elements, missing, page,
-    sorted, text,
+    ENVIRONMENT, GRANT, Room, TARGET, Visit, conflict, copy, elements, missing, page, sorted, text,
 };
 use crate::services::{AwsFault, Call, Reply};
 

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::blueprints::value_of;
 use super::outside::{self, Credentials};
 use super::room::{Room, elements, text};
+use crate::sql::{self, Grantee, Privilege, SharedRelation, SqlError};
+use crate::world::Scope;
 
 /// Where a warehouse is: DataZone keeps a name and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,18 +83,20 @@ pub(super) struct Share<'a> {
     pub(super) role: &'a str,
 }
 
-/// A warehouse that answers.
+/// A warehouse that answers, in the name of one of its users.
 pub(super) struct Warehouse<'a> {
-    room: &'a Room<'a>,
+    sql: sql::Warehouse<'a>,
     /// The namespace: what a cluster that was made again does not share with the one before.
     namespace: String,
+    /// The environment's database; empty for a warehouse that is only looked at.
     database: String,
+    /// The secret's user, who owns what DataZone makes.
     user: String,
 }
 
 /// The warehouse of an environment.
 pub(super) fn of_environment<'a>(
-    room: &'a Room<'a>,
+    room: &Room<'a>,
     environment: &Value,
 ) -> Result<Warehouse<'a>, String> {
     let parameters = elements(environment, "userParameters");
@@ -105,78 +109,132 @@ pub(super) fn of_environment<'a>(
         &storage,
         value_of(parameters, "dataAccessSecretsArn"),
     )?;
-    warehouse.database = value_of(parameters, "dbName").to_owned();
-    Ok(warehouse)
+    value_of(parameters, "dbName").clone_into(&mut warehouse.database);
+    match warehouse.sql.databases().contains(&warehouse.database) {
+        true => Ok(warehouse),
+        false => Err(format!("database \"{}\" does not exist", warehouse.database)),
+    }
 }
 
-/// The warehouse behind a name, when it answers and the secret's user may sign in.
+/// The warehouse behind a name, when it answers and the secret's user may sign in with all rights.
 pub(super) fn open<'a>(
-    room: &'a Room<'a>,
+    room: &Room<'a>,
     account: &str,
     region: &str,
     storage: &Storage,
     secret: &str,
 ) -> Result<Warehouse<'a>, String> {
+    let Storage::Cluster(cluster) = storage else {
+        return Err(format!("The workgroup {} does not exist", storage.name()));
+    };
+    let namespace = namespace_of(room, &Scope::new(account, region), cluster)?;
+    let sql = sql::Warehouse::open(room.world, &namespace)
+        .ok_or_else(|| format!("The cluster {cluster} does not answer"))?;
     let Credentials { user, password } = outside::credentials(room, secret)?;
-    let _ = (account, region, password, storage);
-    Ok(Warehouse { room, namespace: String::new(), database: String::new(), user })
+    let user = sql.authenticate(&user, &password).map_err(|error| error.to_string())?;
+    match sql.is_superuser(&user) {
+        true => Ok(Warehouse { sql, namespace, database: String::new(), user }),
+        false => Err(format!("The user {user} of the cluster {cluster} is not a superuser")),
+    }
 }
 
 impl Warehouse<'_> {
     /// The tables and views of a schema.
     pub(super) fn relations(&self, database: &str, schema: &str) -> Result<Vec<Relation>, String> {
-        let _ = (database, schema, &self.namespace, &self.user, self.room);
-        Ok(Vec::new())
+        let relations = || -> Result<Vec<Relation>, SqlError> {
+            self.sql
+                .tables(database, schema)?
+                .into_iter()
+                .map(|found| {
+                    let columns = self.sql.columns(database, schema, &found.name)?;
+                    Ok(Relation {
+                        is_view: found.kind == "VIEW",
+                        columns: columns
+                            .into_iter()
+                            .map(|column| (column.name, column.sql_type.to_string()))
+                            .collect(),
+                        name: found.name,
+                    })
+                })
+                .collect()
+        };
+        relations().map_err(|error| error.to_string())
     }
 
     /// Makes an environment's schema, and the user that its role signs in as.
     pub(super) fn add_environment(&mut self, schema: &str, role: &str) -> Result<(), String> {
-        let user = db_user(role);
-        self.run(&format!("CREATE USER {user} PASSWORD DISABLE"))?;
-        self.run(&format!("CREATE SCHEMA {schema}"))?;
-        self.run(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}"))
+        let user = database_user(role);
+        self.sql.ensure_user(&user, false);
+        let rights = [Privilege::Usage, Privilege::Create];
+        let made = self.sql.create_schema(&self.database, schema, &self.user).and_then(|_| {
+            self.sql.grant_schema(&self.database, schema, &rights, &Grantee::User(user))
+        });
+        made.map_err(|error| error.to_string())
     }
 
-    /// Drops an environment's user, and its schema when nothing of its people is left in it: their
-    /// tables are not DataZone's to delete.
+    /// Drops an environment's schema and user, unless something of its people is left in the schema:
+    /// their tables are not DataZone's to delete. A warehouse that was made again has neither.
     pub(super) fn drop_environment(&mut self, schema: &str, role: &str) -> Result<(), String> {
-        let user = db_user(role);
-        match self.relations(&self.database, schema) {
-            Ok(left) if left.is_empty() => self.run(&format!("DROP SCHEMA {schema}"))?,
-            // Tables of people stay, and so does a warehouse that was made again without the schema.
-            Ok(_) => self.run(&format!("REVOKE ALL ON SCHEMA {schema} FROM {user}"))?,
-            Err(_) => {}
+        let tables = self.sql.tables(&self.database, schema);
+        if tables.is_ok_and(|tables| !tables.is_empty()) {
+            return Ok(());
         }
-        self.run(&format!("DROP USER IF EXISTS {user}"))
+        let drop = format!("DROP USER IF EXISTS \"{}\"", database_user(role));
+        let dropped = self
+            .sql
+            .drop_schema(&self.database, schema)
+            .and_then(|_| self.sql.execute(&self.user, &self.database, &drop, &[]));
+        dropped.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Shows a producer's table as a view in an environment's schema.
+    /// Shows a producer's table as a view in an environment's schema: directly within one cluster,
+    /// through a datashare between two.
     pub(super) fn add_share(
         &mut self,
         producer: &Warehouse<'_>,
         share: &Share<'_>,
     ) -> Result<(), String> {
-        let Share { database, schema, table, view_schema, view, role } = share;
-        let _ = producer;
-        let query = format!("SELECT * FROM \"{database}\".\"{schema}\".\"{table}\"");
-        self.run(&format!(
-            "CREATE VIEW \"{view_schema}\".\"{view}\" AS {query} WITH NO SCHEMA BINDING"
-        ))?;
-        self.run(&format!("GRANT SELECT ON \"{view_schema}\".\"{view}\" TO {}", db_user(role)))
+        self.shared(producer, share).map_err(|error| error.to_string())
+    }
+
+    fn shared(&mut self, producer: &Warehouse<'_>, share: &Share<'_>) -> Result<(), SqlError> {
+        let Share { database, schema, table, view_schema, view, role } = *share;
+        producer.sql.columns(database, schema, table)?;
+        let taken = self.sql.tables(&self.database, view_schema)?;
+        if taken.iter().any(|known| known.name == view) {
+            return Err(SqlError::new(format!("Relation \"{view}\" already exists")));
+        }
+        if self.namespace == producer.namespace {
+            let query = format!("SELECT * FROM \"{database}\".\"{schema}\".\"{table}\"");
+            self.sql.create_view(&self.database, view_schema, view, &self.user, &query)?;
+        } else {
+            let shared = SharedRelation {
+                namespace: producer.namespace.clone(),
+                database: database.to_owned(),
+                schema: schema.to_owned(),
+                relation: table.to_owned(),
+            };
+            let target = (&self.database, &self.user);
+            self.sql.create_shared_relation(target.0, view_schema, view, target.1, &shared)?;
+        }
+        let reader = Grantee::User(database_user(role));
+        self.sql.grant(&self.database, view_schema, view, &[Privilege::Select], &reader)
     }
 
     /// Takes a view back; one that is gone already is no failure.
     pub(super) fn remove_share(&mut self, schema: &str, view: &str) -> Result<(), String> {
-        self.run(&format!("DROP VIEW IF EXISTS \"{schema}\".\"{view}\""))
-    }
-
-    fn run(&mut self, sql: &str) -> Result<(), String> {
-        let _ = sql;
-        Ok(())
+        let dropped = self.sql.drop_relation(&self.database, schema, view);
+        dropped.map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
-/// The user that a role's temporary credentials sign in as, quoted for SQL.
-fn db_user(role: &str) -> String {
-    format!("\"IAMR:{role}\"")
+/// The namespace of a cluster that can be used now.
+fn namespace_of(room: &Room<'_>, scope: &Scope, cluster: &str) -> Result<String, String> {
+    let _ = (room, scope);
+    Err(format!("The cluster {cluster} does not exist"))
+}
+
+/// The database user of a role that signs in with its temporary credentials.
+fn database_user(role: &str) -> String {
+    format!("IAMR:{role}")
 }

@@ -1,0 +1,70 @@
+//! The hash chain finds whatever was changed behind the journal's back.
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::support::{open, run_id, written};
+
+/// Changes a journal of ten entries by SQL, and says which entry is then the first bad one.
+fn first_bad_after(sql: &str) -> Option<u64> {
+    let home = TempDir::new().unwrap();
+    written(home.path(), 10);
+    let connection = Connection::open(home.path().join("journal.db")).unwrap();
+    connection.execute_batch(sql).unwrap();
+    drop(connection);
+    open(home.path()).unwrap().verify(&run_id()).unwrap()
+}
+
+#[test]
+fn what_was_not_touched_is_good() {
+    assert_eq!(first_bad_after("SELECT 1"), None);
+}
+
+#[test]
+fn a_changed_byte_is_found_in_every_column() {
+    for change in [
+        "body = replace(body, 'note', 'Note')",
+        "body = CAST(x'ff' AS TEXT)",
+        "body = 7",
+        "key = 'step#6'",
+        "key = NULL",
+        "kind = 'output'",
+        "at = at + 1",
+        "at = 'yesterday'",
+        "hash = zeroblob(32)",
+        "hash = x'00'",
+    ] {
+        let sql = format!("UPDATE entries SET {change} WHERE seq = 5");
+        assert_eq!(first_bad_after(&sql), Some(5), "{change}");
+    }
+}
+
+#[test]
+fn a_cut_is_found_wherever_it_is() {
+    assert_eq!(first_bad_after("DELETE FROM entries WHERE seq = 1"), Some(1));
+    assert_eq!(first_bad_after("DELETE FROM entries WHERE seq = 4"), Some(4));
+    assert_eq!(first_bad_after("DELETE FROM entries WHERE seq > 7"), Some(8));
+    assert_eq!(first_bad_after("DELETE FROM entries"), Some(1));
+}
+
+#[test]
+fn a_cut_that_moves_the_rest_up_is_found() {
+    let cut = "DELETE FROM entries WHERE seq = 4; UPDATE entries SET seq = seq - 1 WHERE seq > 4;";
+    assert_eq!(first_bad_after(cut), Some(4));
+}
+
+#[test]
+fn a_swap_is_found() {
+    let swap = "UPDATE entries SET seq = 99 WHERE seq = 3;
+                UPDATE entries SET seq = 3 WHERE seq = 6;
+                UPDATE entries SET seq = 6 WHERE seq = 99;";
+    assert_eq!(first_bad_after(swap), Some(3));
+}
+
+#[test]
+fn an_entry_beyond_the_end_is_found() {
+    let more = "INSERT INTO entries SELECT run, 11, key, kind, at, body, hash FROM entries
+                WHERE seq = 10";
+    assert_eq!(first_bad_after(more), Some(11));
+    assert_eq!(first_bad_after("UPDATE heads SET hash = zeroblob(32)"), Some(10));
+}

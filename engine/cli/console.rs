@@ -83,6 +83,13 @@ pub(crate) fn ask(question: &str, is_given_up: impl Fn() -> bool) -> Option<Stri
     }
 }
 
+/// Asks for a line that is not shown while it is typed.
+pub(crate) fn ask_secret(question: &str) -> Option<String> {
+    let terminal = ::console::Term::stderr();
+    terminal.write_str(&format!("{question} ")).ok()?;
+    terminal.read_secure_line().ok().filter(|line| !line.is_empty())
+}
+
 /// Whether the person says yes.
 pub(crate) fn confirm(question: &str) -> bool {
     ask(&format!("{question} [y/N]"), || false)

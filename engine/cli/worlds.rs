@@ -151,7 +151,7 @@ pub(crate) fn parse_world(text: &str, name: &str) -> Result<WorldSpec, Failure> 
 }
 
 /// Eight letters and digits that nobody can guess.
-pub(crate) fn random_letters() -> String {
+fn random_letters() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes).expect("the system has a source of chance");

@@ -6,7 +6,8 @@
 //!
 //! # Layout
 //! - [`entry`]: the journal's entries, one type a kind; [`key`]: how they are addressed.
-//! - [`replay`]: the machine that answers a script's calls from the journal, or says what to do.
+//! - [`replay`]: the machine that answers a script's calls from the journal, or says what to do;
+//!   [`reader`]: the entries it reads, in constant memory.
 //! - [`status`]: the status of a run as a fold over its entries.
 //! - [`gate`]: approvals: who may decide, what a decision means, when it is void.
 //! - [`catalogue`]: the idempotency class of each operation, and how a doubt is looked up.
@@ -24,6 +25,7 @@ pub mod event;
 pub mod gate;
 pub mod key;
 pub mod ports;
+pub mod reader;
 pub mod replay;
 pub mod secret;
 pub mod status;

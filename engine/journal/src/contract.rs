@@ -40,6 +40,7 @@ macro_rules! every_case {
         $each!(a_run_that_was_given_back_is_taken_at_once);
         $each!(an_old_lease_writes_nothing);
         $each!(of_many_only_one_takes_a_run);
+        $each!(whoever_looks_keeps_nobody_from_a_run);
         $each!(open_gates_come_in_the_order_they_opened);
         $each!(an_answer_needs_an_open_gate);
         $each!(a_gate_that_opens_again_forgets_its_answers);

@@ -17,7 +17,7 @@ use crate::open::open_private;
 use crate::runs;
 use crate::store::Store;
 
-/// How often a lock is attempted that somebody has who did not say yet who it is.
+/// How often a lock is attempted that somebody has who is not known to drive the run.
 const ATTEMPTS: u32 = 50;
 
 /// Time between the attempts: taking or giving back a run is one commit.
@@ -112,14 +112,11 @@ pub(crate) fn lock(store: &Store, run: &RunId) -> Result<File, JournalError> {
         // A list that probes the file shares its lock for a moment; a driver shares it never.
         if file.try_lock_shared().is_ok() {
             file.unlock().map_err(|error| storage(&path, &error))?;
-            thread::yield_now();
-            continue;
+        } else if let Some(holder) = store.read(|connection| recorded_holder(connection, run))? {
+            return Err(JournalError::Held { run: run.0.clone(), holder });
         }
-        match store.read(|connection| recorded_holder(connection, run))? {
-            Some(holder) => return Err(JournalError::Held { run: run.0.clone(), holder }),
-            // It is taking the run, or giving it back.
-            None => thread::sleep(PAUSE),
-        }
+        // Otherwise somebody is just taking the run, or giving it back.
+        thread::sleep(PAUSE);
     }
     let path = path.display();
     Err(JournalError::Storage(format!("a process keeps {path} locked and does not say who it is")))
@@ -149,10 +146,9 @@ pub(crate) fn is_driven(store: &Store, run: &RunId) -> bool {
 pub(crate) fn is_held(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     match file.try_lock_shared() {
-        Ok(()) => false,
         Err(TryLockError::WouldBlock) => true,
         // Where files cannot be locked nobody can drive a run.
-        Err(TryLockError::Error(_)) => false,
+        Ok(()) | Err(TryLockError::Error(_)) => false,
     }
 }
 

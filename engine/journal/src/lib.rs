@@ -10,7 +10,6 @@
 //! - `append`: the one way entries are written. `gates`: open gates and their answers.
 //! - `mailbox`: what anyone may leave. `lease`: who drives. `runs`: lists. `programs`: files.
 //! - `verify`: the hash chain. `failure`: SQLite's errors in words.
-//! - [`EntryReader`] (`reader`): a run's entries as a stream, over any journal.
 //! - [`contract`]: what every journal must do, as a suite of cases.
 
 mod append;
@@ -22,12 +21,10 @@ mod lease;
 mod mailbox;
 mod open;
 mod programs;
-mod reader;
 mod runs;
 mod sqlite;
 mod store;
 mod verify;
 
-pub use reader::EntryReader;
 pub use sqlite::SqliteJournal;
 pub use store::Now;

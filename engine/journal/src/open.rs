@@ -20,8 +20,10 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.sql")];
 /// How long a transaction waits for another process's: theirs last milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pages in the write-ahead log before they move into the database, which costs two fsyncs.
-const CHECKPOINT_PAGES: u32 = 4000;
+/// Pages in the write-ahead log before they move into the database and the log begins again. An
+/// fsync of a log that is written over is cheaper than of one that grows, so this is small, and a
+/// checkpoint's own two fsyncs come seldom enough.
+const CHECKPOINT_PAGES: u32 = 500;
 
 /// Held while a database is created or migrated. No run's id has an underscore.
 const OPEN_LOCK: &str = "_open.lock";
@@ -328,6 +330,18 @@ mod tests {
         assert_eq!(notes(&path), (2, vec!["text".to_owned(), "by".to_owned()]));
         let backup = beside(&path, ".format-1.backup");
         assert_eq!(notes(&backup), (1, vec!["text".to_owned()]));
+    }
+
+    #[test]
+    fn a_run_that_is_driven_keeps_the_format() {
+        let home = tempfile::tempdir().unwrap();
+        let files = Files::of(home.path());
+        files.create_missing().unwrap();
+        let lock = open_private(&files.locks.join("a1.lock"), true).unwrap();
+        files.refuse_while_driven().unwrap();
+        lock.lock().unwrap();
+        let refused = files.refuse_while_driven().unwrap_err().at(&files.database);
+        assert!(refused.to_string().contains("is driving run a1"), "{refused}");
     }
 
     #[test]

@@ -73,11 +73,11 @@ impl Driver {
     /// A secret parameter that Secrets Manager holds, read as the run's first account.
     fn fetch_param(&self, arn: &str) -> Result<String, Failure> {
         let declared = &self.program.declaration().accounts;
-        let Some((alias, _)) = declared.iter().find(|(_, account)| !account.created_here) else {
+        let Some(first) = declared.iter().find(|account| !account.created_here) else {
             return Err(self.missing_secret(&format!("an account that may read {arn}")).into());
         };
         let call = Call {
-            account: AccountRef::alias(alias),
+            account: AccountRef::alias(&first.alias),
             service: "secretsmanager".to_owned(),
             operation: "get_secret_value".to_owned(),
             input: json!({ "SecretId": arn }),

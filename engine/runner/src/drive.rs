@@ -14,26 +14,23 @@ use piton_core::key::Key;
 use piton_core::ports::{
     IdentifyError, JournalError, Lease, Mail, NewRun, RunId, RunRow, failure_text,
 };
+use piton_core::reader::EntryReader;
 use piton_core::replay::{Machine, Stop};
 use piton_core::secret::Origin;
 use piton_core::status::{Reason, RunStatus, RunSummary};
 use piton_core::time::{Span, Timestamp};
-use piton_script::evaluate::Evaluation;
+use piton_script::evaluate::{Evaluation, on_script_thread};
 use piton_script::host::Halt;
 use piton_script::params::SecretSource;
 use piton_script::{Program, Raised};
 use serde_json::{Map, Value};
 
 use crate::engine::{Driven, Engine, Options, Resume, RunnerError, Start};
-use crate::reader::EntryReader;
 use crate::recorder::Recorder;
 use crate::vault::Vault;
 
 /// How often a driver says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-
-/// Stack of the script's thread: runbooks nest deeper than a usual thread allows.
-const SCRIPT_STACK: usize = 16 << 20;
 
 /// How the driver treats a call right now.
 pub(crate) enum Mode {
@@ -63,8 +60,8 @@ pub(crate) struct Retrying {
 pub(crate) enum Ending {
     /// The run waits for something.
     Suspended(Reason),
-    /// Somebody cancelled it.
-    Cancelled { by: Option<String>, reason: Option<String> },
+    /// Somebody cancelled it; the mailbox says who and why.
+    Cancelled,
     /// The journal does not take or give entries.
     Journal(JournalError),
     /// Going on would be wrong, and the run is as it was.
@@ -98,7 +95,6 @@ pub(crate) struct Driver {
     /// Secret parameters that Secrets Manager holds: ARN by name.
     pub(crate) references: HashMap<String, String>,
     pub(crate) rebind: Vec<String>,
-    pub(crate) begun_at: Timestamp,
     state: Mutex<State>,
 }
 
@@ -160,13 +156,9 @@ impl Driver {
     pub(crate) fn check_cancel(&self, state: &mut State) -> Result<(), Halt> {
         let mail = self.engine.ports.journal.mail(&self.run);
         let mail = mail.map_err(|error| self.end(state, Ending::Journal(error)))?;
-        let cancel = mail.into_iter().find_map(|(_, mail)| match mail {
-            Mail::Cancel { by, reason, .. } => Some((by, reason)),
-            _ => None,
-        });
-        match cancel {
-            Some((by, reason)) => Err(self.end(state, Ending::Cancelled { by, reason })),
-            None => Ok(()),
+        match mail.iter().any(|(_, mail)| matches!(mail, Mail::Cancel { .. })) {
+            true => Err(self.end(state, Ending::Cancelled)),
+            false => Ok(()),
         }
     }
 
@@ -298,7 +290,7 @@ fn identify_diagnostic(error: &IdentifyError) -> Diagnostic {
 /// See [`Engine::start`].
 pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError> {
     let now = engine.ports.clock.now();
-    let run = new_run_id(engine);
+    let run = start.run.clone();
     let bound = bind_declared(engine, &start.program)?;
     let secrets = read_secrets(&start.params.secrets)?;
     let started = Started {
@@ -363,7 +355,6 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         vault: Vault::default(),
         references: HashMap::new(),
         rebind: Vec::new(),
-        begun_at: now,
         state: Mutex::new(State::new(machine, recorder, bound.clone())),
     };
     driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
@@ -415,11 +406,11 @@ fn bind_declared(
 ) -> Result<Vec<(AccountRef, Principal)>, RunnerError> {
     let mut bound = Vec::new();
     let mut refused = Vec::new();
-    for (alias, declared) in &program.declaration().accounts {
+    for declared in &program.declaration().accounts {
         if declared.created_here {
             continue;
         }
-        let account = AccountRef::alias(alias);
+        let account = AccountRef::alias(&declared.alias);
         match engine.runtime.block_on(engine.ports.operations.identify(&account)) {
             Ok(principal) => bound.push((account, principal)),
             Err(IdentifyError::Call(_)) => {}
@@ -514,21 +505,12 @@ fn read_secret(source: &SecretSource) -> Result<(SecretKind, String), String> {
             std::env::var(variable).map_err(|error| format!("${variable}: {error}"))?
         }
         SecretSource::File(path) => std::fs::read_to_string(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?
+            .map_err(|error| format!("{path}: {error}"))?
             .trim_end_matches(['\n', '\r'])
             .to_owned(),
         SecretSource::SecretsManager(arn) => return Ok((SecretKind::Reference, arn.clone())),
     };
     Ok((SecretKind::Param, value))
-}
-
-/// Twelve letters and digits that nobody has used.
-fn new_run_id(engine: &Engine) -> RunId {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0; 12];
-    engine.ports.entropy.fill(&mut bytes);
-    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
-    RunId(bytes.iter().map(letter).collect())
 }
 
 /// See [`Engine::resume`].
@@ -625,7 +607,6 @@ fn rebuild(
         vault: Vault::default(),
         references: HashMap::new(),
         rebind: how.rebind.clone(),
-        begun_at: engine.ports.clock.now(),
         state: Mutex::new(State::new(machine, recorder, bound)),
     };
     for secret in secrets {
@@ -751,8 +732,8 @@ fn drive(driver: Driver) -> Result<Driven, RunnerError> {
 /// On a resume, proves the aliases that the run knows before anything is done in their name; at the
 /// start, finds out about credentials that were missing.
 fn prove_known_accounts(driver: &Driver) -> Result<(), Halt> {
-    for (alias, declared) in &driver.program.declaration().accounts {
-        let account = AccountRef::alias(alias);
+    for declared in &driver.program.declaration().accounts {
+        let account = AccountRef::alias(&declared.alias);
         let known = driver.state().bound.contains_key(&account);
         if known || !declared.created_here {
             driver.bind(&account)?;
@@ -764,10 +745,7 @@ fn prove_known_accounts(driver: &Driver) -> Result<(), Halt> {
 fn evaluate(driver: &Arc<Driver>) -> Evaluation {
     let host = Arc::clone(driver);
     let program = Arc::clone(&driver.program);
-    std::thread::Builder::new()
-        .name("runbook".to_owned())
-        .stack_size(SCRIPT_STACK)
-        .spawn(move || piton_script::evaluate(&program, host))
+    on_script_thread("runbook", move || piton_script::evaluate(&program, host))
         .map_err(|error| format!("the script's thread cannot start: {error}"))
         .and_then(|thread| thread.join().map_err(|_| "the script's thread panicked".to_owned()))
         .unwrap_or_else(|message| {
@@ -782,7 +760,7 @@ fn conclude(driver: &Driver, evaluation: Evaluation) -> Result<Driven, RunnerErr
     let at = driver.now();
     if state.ending.is_none() {
         match evaluation {
-            Evaluation::Finished(_) => match state.machine.finish() {
+            Evaluation::Finished => match state.machine.finish() {
                 Ok(()) => {
                     let ended = Ended { end: End::Succeeded, error: None, retry_from: None };
                     state.recorder.make(None, at, None, Body::Ended(ended));
@@ -806,7 +784,7 @@ fn conclude(driver: &Driver, evaluation: Evaluation) -> Result<Driven, RunnerErr
             state.recorder.make(None, at, None, Body::Suspended(Suspended { reason }));
             state.recorder.commit()?;
         }
-        Some(Ending::Cancelled { .. }) => {
+        Some(Ending::Cancelled) => {
             state.recorder.commit()?;
             end_cancelled(&driver.engine, &mut state.recorder)?;
         }

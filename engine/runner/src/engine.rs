@@ -89,8 +89,19 @@ pub struct Engine {
     pub interrupt: Interrupt,
 }
 
+/// An id for a new run: twelve letters and digits that nobody has used. It is drawn before the run
+/// starts, because the sessions of its accounts carry it.
+pub fn new_run_id(entropy: &dyn Entropy) -> RunId {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 12];
+    entropy.fill(&mut bytes);
+    RunId(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+}
+
 /// A run to start.
 pub struct Start {
+    /// Its id, from [`new_run_id`].
+    pub run: RunId,
     /// What to run.
     pub program: Program,
     /// Where the program was read from, as the person named it.

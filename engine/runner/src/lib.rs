@@ -21,7 +21,6 @@ mod gates;
 mod host;
 mod pages;
 mod queries;
-mod reader;
 mod recorder;
 pub mod report;
 mod templates;
@@ -29,4 +28,6 @@ mod tokens;
 pub mod vault;
 mod waits;
 
-pub use engine::{Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start};
+pub use engine::{
+    Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start, new_run_id,
+};

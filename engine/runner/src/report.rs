@@ -248,6 +248,8 @@ pub struct Gate {
     pub took: Option<Span>,
     /// How it closed.
     pub closed: Option<Closed>,
+    /// It opened anew with something else to show, so that nothing decided here counts.
+    pub void: bool,
     /// The world decided first: a request that was accepted elsewhere.
     pub settled_by_world: bool,
     /// What the deciders saw, secrets masked.

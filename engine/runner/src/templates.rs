@@ -1,5 +1,6 @@
 //! The templates of a runbook's folder, filled for the script's `render`.
 
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_script::Program;
@@ -27,7 +28,7 @@ pub(crate) fn render(
     }
     environment
         .get_template(name)
-        .and_then(|template| template.render(values))
+        .and_then(|template| template.render(Serde(values)))
         .map_err(|error| template_problem(name, &error))
 }
 

@@ -14,7 +14,7 @@ use crate::people::{Principal, PrincipalKind};
 use crate::services::iam::{self, Role};
 use crate::services::{AwsFault, Call};
 use crate::world::World;
-use policy::{Asked, Context, Trust, Trustee, Verdict, evaluate, trust};
+use policy::{Asked, Context, Verdict, evaluate};
 
 /// One question to the evaluation.
 #[derive(Debug)]
@@ -105,24 +105,7 @@ pub(crate) fn may_pass_role(
         .with("aws:ResourceAccount", account_of(role_arn).unwrap_or(&principal.account));
     let question = Question { principal, action, resource: role_arn, context };
     let called = service.split('.').next().unwrap_or(service);
-    decide(world, &question)
-        .map_err(|refusal| denied(called, principal, action, role_arn, refusal))
-}
-
-/// Whether an AWS service acting for `source_account` (and `source_arn`, where it says one) may
-/// assume the role.
-pub(crate) fn role_trusts_service(
-    role: &Role,
-    service: &str,
-    source_account: &str,
-    source_arn: Option<&str>,
-) -> bool {
-    let mut context = Context::default().with("aws:SourceAccount", source_account);
-    if let Some(arn) = source_arn {
-        context.add("aws:SourceArn", arn);
-    }
-    let document = &role.assume_role_policy_document;
-    trust(document, Trustee::Service(service), "sts:AssumeRole", &context) == Trust::Named
+    decide(world, &question).map_err(|refusal| denied(called, principal, action, role_arn, refusal))
 }
 
 /// What a role's own policies say about an action: for what a service does in its name.

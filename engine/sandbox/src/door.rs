@@ -72,7 +72,24 @@ pub enum SandboxError {
 #[derive(Debug)]
 pub struct Sandbox {
     connection: Mutex<Connection>,
+    settings: Settings,
     pace: Option<Pace>,
+}
+
+/// What each call needs of the world's description.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    latency: Duration,
+    throttling: bool,
+}
+
+impl Settings {
+    fn of(spec: &WorldSpec) -> Self {
+        Self {
+            latency: Duration::milliseconds(i64::from(spec.latency_ms)),
+            throttling: spec.throttling,
+        }
+    }
 }
 
 impl Sandbox {
@@ -81,19 +98,29 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the file cannot be used, or a new world cannot be made.
-    pub fn open(path: &Path, spec: &WorldSpec, start: OffsetDateTime) -> Result<Self, SandboxError> {
+    pub fn open(
+        path: &Path,
+        spec: &WorldSpec,
+        start: OffsetDateTime,
+    ) -> Result<Self, SandboxError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::from_secs(30))?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")?;
         connection.set_prepared_statement_cache_capacity(64);
-        let sandbox = Self { connection: Mutex::new(connection), pace: None };
-        sandbox.transact(|transaction| {
+        let settings = Settings::of(spec);
+        let mut sandbox = Self { connection: Mutex::new(connection), settings, pace: None };
+        sandbox.settings = sandbox.transact(|transaction| {
             let made: bool = transaction.query_row(
                 "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'meta')",
                 [],
                 |row| row.get(0),
             )?;
-            if made { check_format(transaction) } else { make(transaction, spec, start) }
+            if made {
+                check_format(transaction)?;
+            } else {
+                make(transaction, spec, start)?;
+            }
+            Ok(Settings::of(&stored_spec(transaction)?))
         })?;
         Ok(sandbox)
     }
@@ -111,11 +138,15 @@ impl Sandbox {
     }
 
     /// Answers one request. Whatever goes wrong is an answer too.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a request is handed over, as to any HTTP service"
+    )]
     pub fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let request = &request;
         let answered = self.transact(|transaction| {
             let now = self.tick(transaction)?;
-            answer::answer(transaction, now, request)
+            answer::answer(transaction, now, self.settings.throttling, request)
         });
         let mut response = answered.unwrap_or_else(|error| {
             let mut response = Response::new(error.to_string().into_bytes());
@@ -132,7 +163,7 @@ impl Sandbox {
     /// When the file cannot be used.
     pub fn now(&self) -> Result<OffsetDateTime, SandboxError> {
         let elapsed = self.pace.as_ref().map_or(Duration::ZERO, Pace::elapsed);
-        self.transact(|transaction| Ok(clock::read(transaction)? + elapsed))
+        Ok(clock::read(&self.lock())? + elapsed)
     }
 
     /// Moves the clock on, and lets happen what falls due on the way. The new time comes back.
@@ -159,7 +190,7 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn next_due(&self) -> Result<Option<OffsetDateTime>, SandboxError> {
-        self.transact(|transaction| clock::next_due(transaction))
+        clock::next_due(&self.lock())
     }
 
     /// The person with this alias. One that the world does not name becomes a person of their own,
@@ -182,9 +213,8 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn people(&self) -> Result<Vec<Person>, SandboxError> {
-        self.transact(|transaction| {
-            Ok(people::people(&World::new(transaction, clock::read(transaction)?)))
-        })
+        let connection = self.lock();
+        Ok(people::people(&World::new(&connection, clock::read(&connection)?)))
     }
 
     /// Adds a rule for failures to come.
@@ -203,7 +233,7 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn log(&self) -> Result<Vec<CallRecord>, SandboxError> {
-        self.transact(|transaction| ledger::log(transaction))
+        ledger::log(&self.lock())
     }
 
     /// The whole state as `{resources, history}`, in a fixed order and without what differs between
@@ -212,7 +242,9 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn dump(&self) -> Result<Value, SandboxError> {
-        self.transact(|transaction| ledger::dump(transaction))
+        // One moment, though another process may be writing.
+        let mut connection = self.lock();
+        ledger::dump(&*connection.transaction()?)
     }
 
     /// What the world started with.
@@ -220,7 +252,7 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn spec(&self) -> Result<WorldSpec, SandboxError> {
-        self.transact(|transaction| stored_spec(transaction))
+        stored_spec(&self.lock())
     }
 
     /// Makes the world new, from what it once started with, with the clock at `start`.
@@ -249,9 +281,8 @@ impl Sandbox {
     /// Moves the clock by what a call takes, or by the real time that has passed, and lets happen
     /// what falls due.
     fn tick(&self, transaction: &Transaction<'_>) -> Result<OffsetDateTime, SandboxError> {
-        let latency = Duration::milliseconds(i64::from(stored_spec(transaction)?.latency_ms));
         let passed = self.pace.as_ref().map_or(Duration::ZERO, Pace::take);
-        let target = clock::read(transaction)? + latency.max(passed);
+        let target = clock::read(transaction)? + self.settings.latency.max(passed);
         clock::run_to(transaction, target)
     }
 

@@ -102,7 +102,9 @@ impl Fault {
             Strike::Fail(AwsFault { code: code.to_owned(), message, status: Some(status) })
         };
         match self.kind {
-            FaultKind::Throttle => fail(throttling_code(service), 400, "Rate exceeded".to_owned()),
+            FaultKind::Throttle => {
+                Strike::Fail(AwsFault::new(throttling_code(service), "Rate exceeded"))
+            }
             FaultKind::ServerError => fail(
                 "InternalServerException",
                 500,
@@ -114,7 +116,7 @@ impl Fault {
                 "The service is not available (injected).".to_owned(),
             ),
             FaultKind::AccessDenied => fail(
-                "AccessDeniedException",
+                if speaks_query(service) { "AccessDenied" } else { "AccessDeniedException" },
                 403,
                 format!("Access to {operation} is denied (injected)."),
             ),
@@ -131,10 +133,12 @@ impl Fault {
 
 /// The code with which a service says that it is asked too often.
 pub(crate) fn throttling_code(service: &str) -> &'static str {
-    match service {
-        "iam" | "sts" | "redshift" => "Throttling",
-        _ => "ThrottlingException",
-    }
+    if speaks_query(service) { "Throttling" } else { "ThrottlingException" }
+}
+
+/// The older services, whose codes do not end in `Exception`.
+fn speaks_query(service: &str) -> bool {
+    matches!(service, "iam" | "sts" | "redshift")
 }
 
 /// Adds a rule to the world.

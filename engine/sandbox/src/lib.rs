@@ -29,4 +29,5 @@ mod world;
 pub use door::{CallRecord, InProcess, ReplyLost, Sandbox, SandboxError};
 pub use fault::{Fault, FaultKind};
 pub use people::Person;
+pub use services::coverage;
 pub use spec::{ClusterSpec, PersonSpec, SecretSpec, SpecError, WorldSpec};

@@ -185,7 +185,9 @@ pub(crate) fn sign_in(
     access_key_id: &str,
     token: Option<&str>,
 ) -> Result<Principal, AwsFault> {
-    let invalid = || refusal("InvalidClientTokenId", "The security token included in the request is invalid.");
+    let invalid = || {
+        refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
+    };
     let key = world
         .find_anywhere::<AccessKey>(KEY, access_key_id)
         .map(|stored| stored.document)
@@ -332,9 +334,7 @@ pub(crate) fn access_keys(world: &World<'_>, account: &str, user_name: &str) -> 
     world
         .list::<AccessKey>(&Scope::global(account), KEY)
         .into_iter()
-        .filter(|key| {
-            !key.seeded && key.kind == PrincipalKind::User && key.holder == user_name
-        })
+        .filter(|key| !key.seeded && key.kind == PrincipalKind::User && key.holder == user_name)
         .collect()
 }
 

@@ -11,7 +11,8 @@ use crate::access::managed;
 use crate::door::{SandboxError, settle};
 use crate::fault;
 use crate::people::{self, NewPerson, Person, Principal, PrincipalKind};
-use crate::services::{self, Call, iam};
+use crate::services::iam::{self, Grants};
+use crate::services::{self, Call};
 use crate::spec::{ClusterSpec, PersonSpec, SecretSpec, WorldSpec};
 use crate::world::World;
 
@@ -48,8 +49,9 @@ pub(crate) fn sow(
 pub(crate) fn administrator(world: &World<'_>, spec: &WorldSpec, alias: &str) -> Person {
     let account = spec.first();
     if iam::user_by_name(world, &account, alias).is_none() {
-        let policy = managed::arn_of(ADMINISTRATOR).into_iter().collect();
-        iam::seed_user(world, &account, alias, policy);
+        let attached = managed::arn_of(ADMINISTRATOR).into_iter().collect();
+        let grants = Grants { attached, ..Grants::default() };
+        iam::seed_user(world, &account, alias, grants);
     }
     people::add_person(
         world,
@@ -76,19 +78,24 @@ fn add_person(
     };
     if person.exists {
         let given = person.policies.iter().map(String::as_str);
-        let policies = given
+        let attached = given
             .chain(person.administrator.then_some(ADMINISTRATOR))
             .filter_map(managed::arn_of)
             .collect();
+        let own = person.policy.iter().map(|document| ("world".to_owned(), document.clone()));
+        let grants = Grants { attached, inline: own.collect(), boundary: None };
         match kind {
             PrincipalKind::User | PrincipalKind::Root => {
-                iam::seed_user(world, &account, name, policies);
+                iam::seed_user(world, &account, name, grants);
             }
-            PrincipalKind::Role => iam::seed_role(world, &account, name, policies),
+            PrincipalKind::Role => iam::seed_role(world, &account, name, grants),
         }
     }
     let region = person.region.as_deref().unwrap_or(&spec.region);
-    people::add_person(world, &NewPerson { alias: &person.alias, account: &account, region, kind, name });
+    people::add_person(
+        world,
+        &NewPerson { alias: &person.alias, account: &account, region, kind, name },
+    );
     Ok(())
 }
 

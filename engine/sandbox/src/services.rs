@@ -122,7 +122,8 @@ pub(crate) fn by_name(name: &str) -> Option<&'static dyn Service> {
     ALL.iter().find(|service| service.name() == name).copied()
 }
 
-/// Every service.
-pub(crate) fn all() -> impl Iterator<Item = &'static dyn Service> {
-    ALL.iter().copied()
+/// What the sandbox answers: each service with the AWS names of its operations, in order. Every
+/// other operation is refused by name.
+pub fn coverage() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    ALL.iter().map(|service| (service.name(), service.implements()))
 }

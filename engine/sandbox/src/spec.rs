@@ -36,8 +36,26 @@ pub enum SpecError {
     /// Two people with one alias.
     #[error("the alias {0} is there twice")]
     AliasTwice(String),
+    /// A fault for an operation that no service of the sandbox has.
+    #[error("a fault names the operation {operation}, which no service of the sandbox has{hint}")]
+    UnknownOperation {
+        /// The operation as written.
+        operation: String,
+        /// The nearest one, when one is near.
+        hint: String,
+    },
+    /// A policy document that is not one.
+    #[error("the policy of {alias} is not one: {reason}")]
+    MalformedPolicy {
+        /// Whose it is.
+        alias: String,
+        /// What IAM says of it.
+        reason: String,
+    },
     /// A managed policy that the sandbox does not carry.
-    #[error("{alias} is given the policy {policy}, which the sandbox does not carry (it has {known})")]
+    #[error(
+        "{alias} is given the policy {policy}, which the sandbox does not carry (it has {known})"
+    )]
     UnknownPolicy {
         /// Who is given it.
         alias: String,
@@ -59,7 +77,7 @@ pub struct WorldSpec {
     pub accounts: BTreeMap<String, String>,
     /// The account of people whom nobody described; absent means `producer`, else the first by name.
     pub first_account: Option<String>,
-    /// The accounts are one organisation.
+    /// The accounts are one organisation. No service asks yet: AWS RAM is not in the sandbox.
     pub organisation: bool,
     /// The documented limits of calls a second are enforced.
     pub throttling: bool,
@@ -93,6 +111,9 @@ pub struct PersonSpec {
     /// AWS managed policies by name (`AmazonRedshiftFullAccess`) or ARN.
     #[serde(default)]
     pub policies: Vec<String>,
+    /// A policy document of their own, as JSON text.
+    #[serde(default)]
+    pub policy: Option<String>,
     /// Has AdministratorAccess.
     #[serde(default)]
     pub administrator: bool,
@@ -242,6 +263,13 @@ impl WorldSpec {
             if self.people[..index].iter().any(|other| other.alias == person.alias) {
                 return Err(SpecError::AliasTwice(person.alias.clone()));
             }
+            if let Some(wrong) = person.policy.as_deref().and_then(crate::access::policy::malformed)
+            {
+                return Err(SpecError::MalformedPolicy {
+                    alias: person.alias.clone(),
+                    reason: wrong,
+                });
+            }
             for policy in &person.policies {
                 if crate::access::managed::arn_of(policy).is_none() {
                     return Err(SpecError::UnknownPolicy {
@@ -258,7 +286,7 @@ impl WorldSpec {
         for secret in &self.secrets {
             self.account(&secret.name, secret.account.as_deref())?;
         }
-        Ok(())
+        self.faults.iter().try_for_each(|fault| check_operation(&fault.operation))
     }
 
     /// The id of an account given by name or id; without one, the first account's.
@@ -285,4 +313,31 @@ impl WorldSpec {
             .cloned()
             .unwrap_or_else(|| "111111111111".to_owned())
     }
+}
+
+/// Refuses the operation of a fault that could never strike.
+fn check_operation(written: &str) -> Result<(), SpecError> {
+    let (service, operation) = match written.split_once('.') {
+        None if written == "*" => return Ok(()),
+        None => (written, ""),
+        Some(parts) => parts,
+    };
+    let unknown = |nearest: Option<String>| SpecError::UnknownOperation {
+        operation: written.to_owned(),
+        hint: nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default(),
+    };
+    let services = piton_models::services();
+    let Some(model) = piton_models::service(service).filter(|_| services.contains(&service)) else {
+        let nearest = piton_models::suggest::nearest(service, services.iter().copied());
+        return Err(unknown(nearest.map(|service| format!("{service}.{operation}"))));
+    };
+    let known = operation == "*"
+        || model.operations.contains_key(operation)
+        || model.operation_by_script_name(operation).is_some();
+    if known {
+        return Ok(());
+    }
+    let names = model.operations.keys().map(String::as_str).chain(model.script_names());
+    let nearest = piton_models::suggest::nearest(operation, names);
+    Err(unknown(nearest.map(|operation| format!("{service}.{operation}"))))
 }

@@ -41,13 +41,12 @@ use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use catalog::{Grantee, Privilege, SharedRelation};
-pub(crate) use parse::parameter_names;
+pub(crate) use parse::{parameter_names, without_passwords};
 pub(crate) use types::SqlType;
 
 use crate::world::{Scope, World};
 use catalog::{
     Catalog, ColumnDefinition, Relation, RelationKind, RelationName, Role, Schema, add_grant, digest,
-    remove_grant,
 };
 use compile::{Compiler, Output, Session};
 
@@ -199,21 +198,6 @@ impl<'w> Warehouse<'w> {
                 (None, _) => Ok(ResultSet::default()),
                 _ => Err(SqlError::new("cannot insert multiple commands into a prepared statement")),
             }
-        })
-    }
-
-    /// Runs a text of several statements as `user`; all of them happen, or none.
-    pub(crate) fn execute_script(
-        &mut self,
-        user: &str,
-        database: &str,
-        sql: &str,
-    ) -> Result<(), SqlError> {
-        self.atomically(|warehouse| {
-            for statement in parse::statements(sql, &[])? {
-                warehouse.run(user, database, statement)?;
-            }
-            Ok(())
         })
     }
 
@@ -488,19 +472,16 @@ impl<'w> Warehouse<'w> {
         Ok(())
     }
 
-    /// Takes privileges on a relation back.
-    pub(crate) fn revoke(
-        &mut self,
-        database: &str,
-        schema: &str,
-        relation: &str,
-        privileges: &[Privilege],
-        from: &Grantee,
-    ) -> Result<(), SqlError> {
-        let name = full_name(database, schema, relation);
-        remove_grant(&mut self.catalog.relation_mut(&name)?.grants, from, privileges);
-        self.save();
-        Ok(())
+    /// The datashares: name, open to public clusters, and consumers as `ACCOUNT <id>` or
+    /// `NAMESPACE <uuid>`.
+    pub(crate) fn datashares(&self) -> Vec<(String, bool, Vec<String>)> {
+        self.catalog
+            .datashares
+            .iter()
+            .map(|(name, share)| {
+                (name.clone(), share.public, share.consumers.iter().cloned().collect())
+            })
+            .collect()
     }
 
     /// Gives privileges on a schema.

@@ -8,8 +8,8 @@
 use std::cell::Cell;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -105,7 +105,12 @@ impl<'a> World<'a> {
     }
 
     /// A document by id.
-    pub(crate) fn get<T: DeserializeOwned>(&self, scope: &Scope, kind: &str, id: &str) -> Option<T> {
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        id: &str,
+    ) -> Option<T> {
         let text: Option<String> = self
             .connection
             .prepare_cached(
@@ -135,8 +140,10 @@ impl<'a> World<'a> {
             .and_then(|mut statement| {
                 statement.execute(params![scope.account, scope.region, kind, id, text])
             })
-            .map(|rows| self.count(kind, rows))
-            .unwrap_or_else(|error| panic!("the world's file cannot be written: {error}"));
+            .map_or_else(
+                |error| panic!("the world's file cannot be written: {error}"),
+                |rows| self.count(kind, rows),
+            );
     }
 
     /// Removes a document; says whether it was there.
@@ -218,8 +225,10 @@ impl<'a> World<'a> {
                  ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
             )
             .and_then(|mut statement| statement.query_row([sequence], |row| row.get::<_, i64>(0)))
-            .map(i64::unsigned_abs)
-            .unwrap_or_else(|error| panic!("the world's file cannot be written: {error}"))
+            .map_or_else(
+                |error| panic!("the world's file cannot be written: {error}"),
+                i64::unsigned_abs,
+            )
     }
 
     /// Arranges that `event` is handed to the service when the clock reaches `at`, before any

@@ -123,8 +123,7 @@ fn roles_are_made_found_and_removed_by_aws_s_rules() {
     assert_eq!(message, "Role with name AmazonDataZoneProvisioning already exists.");
     let name = json!({"RoleName": "AmazonDataZoneProvisioning"});
     let arn = "arn:aws:iam::aws:policy/AmazonDataZoneRedshiftGlueProvisioningPolicy";
-    let attachment =
-        json!({"RoleName": "AmazonDataZoneProvisioning", "PolicyArn": arn});
+    let attachment = json!({"RoleName": "AmazonDataZoneProvisioning", "PolicyArn": arn});
     admin.call("iam", "AttachRolePolicy", attachment.clone()).unwrap();
     admin.call("iam", "AttachRolePolicy", attachment.clone()).unwrap();
     let attached = admin.call("iam", "ListAttachedRolePolicies", name.clone()).unwrap();
@@ -201,7 +200,11 @@ fn customer_policies_have_versions_and_hold() {
         .to_string()
     };
     let created = admin
-        .call("iam", "CreatePolicy", json!({"PolicyName": "P", "PolicyDocument": document("iam:List*")}))
+        .call(
+            "iam",
+            "CreatePolicy",
+            json!({"PolicyName": "P", "PolicyDocument": document("iam:List*")}),
+        )
         .unwrap();
     let arn = created["Policy"]["Arn"].clone();
     admin.call("iam", "AttachUserPolicy", json!({"UserName": "reader", "PolicyArn": arn})).unwrap();
@@ -228,9 +231,15 @@ fn a_boundary_and_a_group_change_what_a_user_may() {
     let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
     admin.call("iam", "CreateGroup", json!({"GroupName": "admins"})).unwrap();
     admin
-        .call("iam", "AttachGroupPolicy", json!({"GroupName": "admins", "PolicyArn": administrator}))
+        .call(
+            "iam",
+            "AttachGroupPolicy",
+            json!({"GroupName": "admins", "PolicyArn": administrator}),
+        )
         .unwrap();
-    admin.call("iam", "AddUserToGroup", json!({"GroupName": "admins", "UserName": "reader"})).unwrap();
+    admin
+        .call("iam", "AddUserToGroup", json!({"GroupName": "admins", "UserName": "reader"}))
+        .unwrap();
     let reader = bench.client("reader");
     reader.call("iam", "ListUsers", json!({})).unwrap();
     admin
@@ -304,4 +313,104 @@ fn lists_come_in_pages() {
         admin.call("iam", "ListUsers", json!({"MaxItems": 4, "Marker": first["Marker"]})).unwrap();
     assert_eq!(rest["Users"].as_array().unwrap().len(), 3);
     assert_eq!(rest["IsTruncated"], false);
+}
+
+#[test]
+fn the_policies_of_the_proof_of_concept_allow_what_aws_s_do() {
+    let bench = Bench::from_toml(
+        r#"
+        [[people]]
+        alias = "analyst"
+        policies = [
+          "AmazonRedshiftFullAccess", "AmazonDataZoneFullAccess", "AmazonRedshiftDataFullAccess",
+          "AmazonRedshiftQueryEditorV2FullAccess",
+        ]
+        "#,
+    );
+    let analyst = bench.client("analyst");
+    let create = |name: &str, tags: Value| {
+        let input = json!({"Name": name, "SecretString": "x", "Tags": tags});
+        analyst.call("secretsmanager", "CreateSecret", input)
+    };
+    let domain = json!([{"Key": "AmazonDataZoneDomain", "Value": "dzd_1"}]);
+    assert_eq!(create("other", domain.clone()).unwrap_err().0, "AccessDeniedException");
+    create("AmazonDataZone-one", domain).unwrap();
+    analyst.call("secretsmanager", "ListSecrets", json!({})).unwrap();
+    let described =
+        analyst.call("secretsmanager", "DescribeSecret", json!({"SecretId": "AmazonDataZone-one"}));
+    assert_eq!(described.unwrap_err().0, "AccessDeniedException");
+    let service = trust(&json!({"Service": "datazone.amazonaws.com"}));
+    let role = json!({"RoleName": "AmazonDataZoneRole", "AssumeRolePolicyDocument": service});
+    assert_eq!(analyst.call("iam", "CreateRole", role).unwrap_err().0, "AccessDenied");
+}
+
+#[test]
+fn a_session_may_do_no_more_than_its_policy() {
+    let bench = Bench::from_toml(WORLD);
+    let operator = bench.client("operator");
+    let only_users = json!({"Statement": {
+        "Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"}});
+    let answer = operator
+        .call(
+            "sts",
+            "AssumeRole",
+            json!({
+                "RoleArn": "arn:aws:iam::222222222222:role/Operator", "RoleSessionName": "narrow",
+                "Policy": only_users.to_string(),
+            }),
+        )
+        .unwrap();
+    let narrow = operator.with_credentials(&answer["Credentials"]);
+    narrow.call("iam", "ListUsers", json!({})).unwrap();
+    let (_, message, _) = narrow.call("iam", "ListRoles", json!({})).unwrap_err();
+    assert!(message.ends_with("because no session policy allows the iam:ListRoles action"));
+}
+
+#[test]
+fn an_external_id_and_the_longest_session_are_the_role_s_to_say() {
+    let bench = Bench::from_toml(WORLD);
+    let admin = bench.client("admin");
+    let document = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "agreed"}}}]});
+    let role = json!({"RoleName": "Outside", "AssumeRolePolicyDocument": document.to_string()});
+    admin.call("iam", "CreateRole", role).unwrap();
+    let assume = |more: Value| {
+        let mut input = json!({
+            "RoleArn": "arn:aws:iam::111111111111:role/Outside", "RoleSessionName": "visit",
+        });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        admin.call("sts", "AssumeRole", input)
+    };
+    assert_eq!(assume(json!({})).unwrap_err().0, "AccessDenied");
+    assume(json!({"ExternalId": "agreed"})).unwrap();
+    let long = assume(json!({"ExternalId": "agreed", "DurationSeconds": 7200})).unwrap_err();
+    assert_eq!(long.0, "ValidationError");
+}
+
+#[test]
+fn a_session_token_must_travel_with_its_key() {
+    let bench = Bench::from_toml(WORLD);
+    let admin = bench.client("admin");
+    let answer = admin.call("sts", "GetSessionToken", json!({"DurationSeconds": 900})).unwrap();
+    let session = admin.with_credentials(&answer["Credentials"]);
+    let who = session.call("sts", "GetCallerIdentity", json!({})).unwrap();
+    assert_eq!(who["Arn"], "arn:aws:iam::111111111111:user/admin");
+    let forgetful = Client { token: None, ..session };
+    let refused = forgetful.call("sts", "GetCallerIdentity", json!({})).unwrap_err();
+    assert_eq!(refused.0, "InvalidClientTokenId");
+}
+
+#[test]
+fn a_person_may_have_a_policy_of_their_own() {
+    let bench = Bench::from_toml(
+        r#"
+        [[people]]
+        alias = "auditor"
+        policy = '{"Statement": {"Effect": "Allow", "Action": "iam:List*", "Resource": "*"}}'
+        "#,
+    );
+    let auditor = bench.client("auditor");
+    auditor.call("iam", "ListRoles", json!({})).unwrap();
+    assert!(auditor.call("iam", "GetUser", json!({})).is_err());
 }

@@ -14,9 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use piton_models::{Location, Model, Operation, Protocol, ShapeKind};
+use piton_sandbox::protocol::ServiceError;
 use piton_sandbox::protocol::client::{Answer, parse_response, write_request};
 use piton_sandbox::protocol::server::{parse_request, write_error, write_response};
-use piton_sandbox::protocol::ServiceError;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -62,16 +62,24 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("server response", "AwsJson11DeserializeIgnoreType", TOLERANCE),
     ("server response", "handles_unexpected_json_output", TOLERANCE),
     ("server response", "AwsJson11IntEnums", "an answer has no X-Amz-Target"),
-    ("server response", "parses_the_request_id_from_the_response", "the request id is the caller's"),
+    (
+        "server response",
+        "parses_the_request_id_from_the_response",
+        "the request id is the caller's",
+    ),
     ("server response", "AwsJson10DeserializeIgnoreType", TOLERANCE),
     ("server response", "AwsJson10HandlesUnexpectedJsonOutput", TOLERANCE),
     ("server response", "RestJsonDateTimeWithNegativeOffset", TOLERANCE),
     ("server response", "RestJsonDateTimeWithPositiveOffset", TOLERANCE),
     ("server response", "RestJsonDeserializeIgnoreType", TOLERANCE),
-    ("server response", "HttpPrefixHeadersResponse", "an empty prefix takes in the request id as well"),
+    (
+        "server response",
+        "HttpPrefixHeadersResponse",
+        "an empty prefix takes in the request id as well",
+    ),
 ];
 
-const HOST: &str = "the suite calls an endpoint with a path a host";
+const HOST: &str = "the suite counts the path of an endpoint as part of its host";
 const GZIP: &str = "requests are never compressed: no listed service asks for it";
 const TOKEN: &str = "a token is the engine's to choose, not the protocol's";
 const NO_WAY_BACK: &str = "the request does not carry the difference";
@@ -116,7 +124,8 @@ impl Tally {
             (Ok(()), false) => self.passed += 1,
             (Err(_), true) => self.excepted += 1,
             (Ok(()), true) => {
-                self.failures.push(format!("{direction} {id}: passes, but is listed as an exception"));
+                self.failures
+                    .push(format!("{direction} {id}: passes, but is listed as an exception"));
             }
             (Err(error), false) => self.failures.push(format!("{direction} {id}: {error}")),
         }
@@ -187,7 +196,11 @@ fn client_request(
         differ("method", request.method().as_str(), method)?;
     }
     let uri = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    differ("uri", &sorted_query(&uri), &sorted_query(expected["uri"].as_str().unwrap_or_default()))?;
+    differ(
+        "uri",
+        &sorted_query(&uri),
+        &sorted_query(expected["uri"].as_str().unwrap_or_default()),
+    )?;
     if let Some(host) = expected["host"].as_str() {
         differ("host", request.uri().host().unwrap_or_default(), host)?;
     }
@@ -238,8 +251,7 @@ fn server_request(
         .body(serialized["body"].as_str().unwrap_or_default().as_bytes().to_vec())
         .map_err(|error| error.to_string())?;
     *request.headers_mut() = headers_of(&serialized["headers"]);
-    let parsed =
-        parse_request(model, operation, &request).map_err(|error| error.to_string())?;
+    let parsed = parse_request(model, operation, &request).map_err(|error| error.to_string())?;
     agree(&parsed.input, input)
 }
 
@@ -314,8 +326,7 @@ fn error_case(
     };
     tally.check("client error", id, error_agrees(model, operation, response, &expected));
     let written = write_error(model, &expected, "request-id").map_err(|error| error.to_string());
-    let checked =
-        written.and_then(|written| error_agrees(model, operation, &written, &expected));
+    let checked = written.and_then(|written| error_agrees(model, operation, &written, &expected));
     tally.check("server error", id, checked);
 }
 
@@ -384,7 +395,8 @@ fn canonical(model: &Model, shape: &str, jsonvalue: bool, value: &Value) -> Valu
 }
 
 fn response_of(response: &Value) -> Response<Vec<u8>> {
-    let mut built = Response::new(response["body"].as_str().unwrap_or_default().as_bytes().to_vec());
+    let mut built =
+        Response::new(response["body"].as_str().unwrap_or_default().as_bytes().to_vec());
     *built.status_mut() =
         http::StatusCode::from_u16(response["status_code"].as_u64().unwrap() as u16).unwrap();
     *built.headers_mut() = headers_of(&response["headers"]);

@@ -30,9 +30,12 @@ fn a_seeded_secret_can_be_read_by_those_its_tags_let_in() {
     let id = json!({"SecretId": "warehouse"});
     let value = analyst.call("secretsmanager", "GetSecretValue", id.clone()).unwrap();
     assert_eq!(value["SecretString"], r#"{"password":"Initial1","username":"awsuser"}"#);
-    assert!(value["ARN"].as_str().unwrap().starts_with(
-        "arn:aws:secretsmanager:eu-west-1:111111111111:secret:warehouse-"
-    ));
+    assert!(
+        value["ARN"]
+            .as_str()
+            .unwrap()
+            .starts_with("arn:aws:secretsmanager:eu-west-1:111111111111:secret:warehouse-")
+    );
     admin
         .call(
             "secretsmanager",
@@ -106,10 +109,7 @@ fn secrets_are_listed_by_filters() {
             .collect();
         names
     };
-    assert_eq!(
-        names(json!([{"Key": "tag-key", "Values": ["AmazonDataZoneDomain"]}])).len(),
-        2
-    );
+    assert_eq!(names(json!([{"Key": "tag-key", "Values": ["AmazonDataZoneDomain"]}])).len(), 2);
     assert_eq!(names(json!([{"Key": "name", "Values": ["ware"]}])), ["warehouse"]);
     assert_eq!(
         names(json!([

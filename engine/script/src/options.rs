@@ -54,10 +54,6 @@ impl<'a> Options<'a> {
         self.wrong(option, &format!("takes {wanted}, found {}", value::describe(found)))
     }
 
-    pub(crate) fn has(&self, option: &str) -> bool {
-        self.values.contains_key(option)
-    }
-
     pub(crate) fn required<T>(&self, option: &str, value: Option<T>) -> Native<T> {
         value.ok_or_else(|| {
             let message = format!("`{}` needs the option `{option}`", self.owner);

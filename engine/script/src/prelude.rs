@@ -7,7 +7,7 @@ pub(crate) mod accounts;
 mod calls;
 mod collections;
 mod csv;
-mod data;
+pub(crate) mod data;
 mod gates;
 pub(crate) mod params;
 mod reports;

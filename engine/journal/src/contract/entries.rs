@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Open;
 use super::fixtures::{at, ended, intent, new_run, note, outcome, run_id, start, start_with};
-use crate::reader::EntryReader;
+use piton_core::reader::EntryReader;
 
 /// Text, key, moment and hash are what the core makes of the entry that was appended.
 pub fn entries_come_back_as_they_were_written(open: Open<'_>) {
@@ -58,7 +58,7 @@ pub fn entries_are_read_in_chunks(open: Open<'_>) {
     let nowhere = journal.entries(&run_id("b2"), 0, 1);
     assert_eq!(nowhere, Err(JournalError::NoRun("b2".to_owned())));
 
-    let mut reader = EntryReader::new(Arc::clone(&journal), driven.run.clone());
+    let mut reader = EntryReader::new(Arc::clone(&journal), driven.run.clone(), u64::MAX);
     for seq in 1..=1201 {
         assert_eq!(reader.next_entry().unwrap().map(|entry| entry.seq), Some(seq));
     }

@@ -48,7 +48,9 @@ pub fn an_answer_needs_an_open_gate(open: Open<'_>) {
     let asked = gate("publish", "x");
     let early = || open().post(&driven.run, &approval(&asked, "ann"));
     let none = JournalError::NoGate { run: "a1".to_owned(), gate: "publish".to_owned() };
-    assert_eq!((early(), early()), (Err(none.clone()), Err(none.clone())));
+    for _ in 0..2 {
+        assert_eq!(early(), Err(none.clone()));
+    }
     assert_eq!(journal.mail(&driven.run).unwrap(), []);
     let nowhere = journal.post(&run_id("b2"), &approval(&asked, "ann"));
     assert_eq!(nowhere, Err(JournalError::NoRun("b2".to_owned())));

@@ -1,6 +1,7 @@
 //! Who drives a run.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use piton_core::ports::JournalError;
@@ -95,4 +96,28 @@ pub fn of_many_only_one_takes_a_run(open: Open<'_>) {
     for error in refused {
         assert!(matches!(error, JournalError::Held { .. }), "{error}");
     }
+}
+
+/// A list that asks whether a run is driven does not look like a driver itself.
+pub fn whoever_looks_keeps_nobody_from_a_run(open: Open<'_>) {
+    let journal = open();
+    let driven = start(&*journal, "a1");
+    let run = driven.run.clone();
+    drop(driven.lease);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let journal = open();
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(journal.runs().unwrap().len(), 1);
+                }
+            });
+        }
+        let taken: Result<Vec<_>, _> = (0..50)
+            .map(|pid| journal.acquire(&run, &holder(pid)).map(|lease| lease.epoch()))
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(taken, Ok((2..52).collect()));
+    });
 }

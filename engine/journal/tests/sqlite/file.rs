@@ -170,6 +170,21 @@ fn a_folder_that_cannot_be_written_can_still_be_read() {
     }
 }
 
+/// Root may write it all the same: what is said here holds for both.
+#[cfg(unix)]
+#[test]
+fn permission_to_read_is_enough_to_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = TempDir::new().unwrap();
+    written(home.path(), 5);
+    let allow = |mode| fs::set_permissions(home.path(), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o500);
+    let read = open(home.path())
+        .and_then(|journal| Ok((journal.runs()?.len(), journal.entries(&run_id(), 0, 10)?.len())));
+    allow(0o700);
+    assert_eq!(read, Ok((1, 5)));
+}
+
 #[test]
 fn a_journal_that_is_in_use_can_be_read_without_writing() {
     let home = TempDir::new().unwrap();

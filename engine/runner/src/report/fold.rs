@@ -300,6 +300,12 @@ impl Fold {
     }
 
     fn open_gate(&mut self, key: Option<&Key>, at: Timestamp, gate: &GateRequest) {
+        // A gate that opens anew shows something else: what was decided before is void.
+        if let Some(before) = self.open_gate_named(&gate.gate) {
+            before.void = true;
+            before.ended_at = Some(at);
+            before.took = Some(at.since(before.started_at));
+        }
         self.report.gates.push(Gate {
             gate: gate.gate.clone(),
             name: gate.name.clone(),
@@ -309,6 +315,7 @@ impl Fold {
             ended_at: None,
             took: None,
             closed: None,
+            void: false,
             settled_by_world: false,
             show: masked(&gate.show),
             instructions: gate.instructions.clone(),
@@ -339,7 +346,9 @@ impl Fold {
     }
 
     fn open_gate_named(&mut self, name: &str) -> Option<&mut Gate> {
-        self.report.gates.iter_mut().rev().find(|gate| gate.gate == name && gate.closed.is_none())
+        self.report.gates.iter_mut().rev().find(|gate| {
+            gate.gate == name && gate.closed.is_none() && !gate.void
+        })
     }
 
     fn output(&mut self, name: &str, value: &Value) {

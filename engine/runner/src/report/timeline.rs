@@ -99,10 +99,10 @@ pub(super) fn draw(report: &Report) -> Timeline {
             }
         })
         .collect();
-    let ticks = (0..=4)
+    let ticks = (0..=4_u32)
         .map(|quarter| Tick {
             x: WIDTH * f64::from(quarter) / 4.0,
-            after: Span::from_millis(total * u64::from(quarter.unsigned_abs()) / 4),
+            after: Span::from_millis(total * u64::from(quarter) / 4),
         })
         .collect();
     let height = bars.len() as f64 * ROW;

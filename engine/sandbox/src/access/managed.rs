@@ -48,6 +48,10 @@ pub(crate) static POLICIES: &[ManagedPolicy] = &[
     carried!("AmazonRedshiftDataFullAccess", "/", "v5"),
     carried!("AmazonRedshiftFullAccess", "/", "v5"),
     carried!("AmazonRedshiftQueryEditorV2FullAccess", "/", "v3"),
+    carried!("AmazonRedshiftReadOnlyAccess", "/", "v2"),
+    carried!("IAMFullAccess", "/", "v2"),
+    carried!("PowerUserAccess", "/", "v12"),
+    carried!("SecretsManagerReadWrite", "/", "v5"),
 ];
 
 /// The names, in order.
@@ -58,9 +62,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// The policy with this ARN.
 pub(crate) fn by_arn(arn: &str) -> Option<&'static ManagedPolicy> {
     let rest = arn.strip_prefix("arn:aws:iam::aws:policy")?;
-    POLICIES.iter().find(|policy| {
-        rest.strip_prefix(policy.path).is_some_and(|name| name == policy.name)
-    })
+    POLICIES
+        .iter()
+        .find(|policy| rest.strip_prefix(policy.path).is_some_and(|name| name == policy.name))
 }
 
 /// The ARN of a policy given by name or ARN.

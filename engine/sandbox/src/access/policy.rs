@@ -51,7 +51,10 @@ pub(crate) enum Verdict {
 }
 
 /// What these documents together say about a request. A document that is not JSON matches nothing.
-pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, asked: &Asked<'_>) -> Verdict {
+pub(crate) fn evaluate<'a>(
+    documents: impl IntoIterator<Item = &'a str>,
+    asked: &Asked<'_>,
+) -> Verdict {
     let mut verdict = Verdict::ImplicitDeny;
     for document in documents {
         for statement in statements(document) {
@@ -100,7 +103,12 @@ pub(crate) enum Trust {
 }
 
 /// What a trust policy says about a trustee.
-pub(crate) fn trust(document: &str, trustee: Trustee<'_>, action: &str, context: &Context) -> Trust {
+pub(crate) fn trust(
+    document: &str,
+    trustee: Trustee<'_>,
+    action: &str,
+    context: &Context,
+) -> Trust {
     let asked = Asked { action, resource: "*", context };
     let mut trust = Trust::No;
     for statement in statements(document) {
@@ -110,7 +118,9 @@ pub(crate) fn trust(document: &str, trustee: Trustee<'_>, action: &str, context:
         }
         match effect(&statement) {
             Effect::Deny if conditions_hold(&statement, context, true) => return Trust::No,
-            Effect::Allow if conditions_hold(&statement, context, false) && trust != Trust::Named => {
+            Effect::Allow
+                if conditions_hold(&statement, context, false) && trust != Trust::Named =>
+            {
                 trust = named;
             }
             Effect::Deny | Effect::Allow => {}
@@ -230,7 +240,11 @@ fn principal_names(statement: &Value, trustee: Trustee<'_>) -> Trust {
     let of = |kind: &str| texts(principal.and_then(|principal| principal.get(kind)));
     match trustee {
         Trustee::Service(name) => {
-            if of("Service").iter().any(|service| service == name) { Trust::Named } else { Trust::No }
+            if of("Service").iter().any(|service| service == name) {
+                Trust::Named
+            } else {
+                Trust::No
+            }
         }
         Trustee::Caller { account, arn, identity_arn } => {
             let names = of("AWS");
@@ -258,7 +272,12 @@ fn conditions_hold(statement: &Value, context: &Context, unknown: bool) -> bool 
 }
 
 /// One condition; nothing when the operator is not one that the sandbox knows.
-fn condition_holds(operator: &str, key: &str, wanted: &[String], context: &Context) -> Option<bool> {
+fn condition_holds(
+    operator: &str,
+    key: &str,
+    wanted: &[String],
+    context: &Context,
+) -> Option<bool> {
     let values = context.get(key);
     if operator == "Null" {
         let absent = values.is_none();

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::ledger::{self, CallRecord};
 use super::tokens::{Known, Token};
-use super::{InProcess, ReplyLost, SandboxError, clock, stored_spec, throttle};
+use super::{InProcess, ReplyLost, SandboxError, clock, throttle};
 use crate::access::{self, Question};
 use crate::fault::{self, Strike};
 use crate::people::{self, Principal};
@@ -18,8 +18,8 @@ use crate::world::{Scope, World, timestamp};
 
 /// Beginnings of the names of operations that change nothing.
 const READING: [&str; 13] = [
-    "BatchGet", "Check", "Decode", "Describe", "Generate", "Get", "Head", "List", "Lookup", "Query",
-    "Search", "Simulate", "Test",
+    "BatchGet", "Check", "Decode", "Describe", "Generate", "Get", "Head", "List", "Lookup",
+    "Query", "Search", "Simulate", "Test",
 ];
 
 /// What became of a call.
@@ -39,6 +39,7 @@ impl Outcome {
 struct Visit<'a> {
     transaction: &'a Transaction<'a>,
     now: OffsetDateTime,
+    throttling: bool,
     request: &'a Request<Vec<u8>>,
     credential: Credential,
     route: Route,
@@ -48,13 +49,14 @@ struct Visit<'a> {
 pub(super) fn answer(
     transaction: &Transaction<'_>,
     now: OffsetDateTime,
+    throttling: bool,
     request: &Request<Vec<u8>>,
 ) -> Result<Response<Vec<u8>>, SandboxError> {
     let seq = ledger::next_seq(transaction)?;
     let request_id = format!("5a17db0c-0000-4000-8000-{seq:012x}");
     match protocol::route(request) {
         Ok((credential, route)) => {
-            Visit { transaction, now, request, credential, route }.answer(&request_id)
+            Visit { transaction, now, throttling, request, credential, route }.answer(&request_id)
         }
         Err(error) => unrouted(transaction, now, request, &error),
     }
@@ -103,8 +105,8 @@ impl Visit<'_> {
         parsed: Result<server::Parsed, ProtocolError>,
     ) -> Result<Outcome, SandboxError> {
         let (service_name, name) = (self.service(), self.operation().name.as_str());
-        let room = services::by_name(service_name)
-            .filter(|service| service.implements().contains(&name));
+        let room =
+            services::by_name(service_name).filter(|service| service.implements().contains(&name));
         let Some(service) = room else {
             return Ok(Outcome::refused(not_implemented(&format!("{service_name}.{name}"))));
         };
@@ -113,7 +115,7 @@ impl Visit<'_> {
             return Ok(Outcome::refused(fault));
         }
         let scope = Scope::new(&principal.account, &self.credential.region);
-        if stored_spec(self.transaction)?.throttling
+        if self.throttling
             && let Err(fault) = throttle::take(world, &scope, service_name, name)
         {
             return Ok(Outcome::refused(fault));
@@ -174,10 +176,8 @@ impl Visit<'_> {
         let constraints: Vec<String> = problems.iter().map(constraint).collect();
         let count = problems.len();
         let plural = if count == 1 { "" } else { "s" };
-        let message = format!(
-            "{count} validation error{plural} detected: {}",
-            constraints.join("; ")
-        );
+        let message =
+            format!("{count} validation error{plural} detected: {}", constraints.join("; "));
         let missing = problems.iter().any(|problem| is_missing(problem.kind));
         let code = match self.service() {
             "redshift" if missing => "MissingParameter",
@@ -203,12 +203,8 @@ impl Visit<'_> {
         }
         let account = access::account_of(&resource).unwrap_or(&call.principal.account);
         context.add("aws:ResourceAccount", account);
-        let question = Question {
-            principal: call.principal,
-            action: &action,
-            resource: &resource,
-            context,
-        };
+        let question =
+            Question { principal: call.principal, action: &action, resource: &resource, context };
         access::decide(call.world, &question).map_err(|refusal| {
             access::denied(self.service(), call.principal, &action, &resource, refusal)
         })
@@ -217,8 +213,7 @@ impl Visit<'_> {
     /// Lets the service answer, unless the token says that it has; an error takes back its changes.
     fn perform(&self, service: &dyn Service, call: &Call<'_>) -> Result<Outcome, SandboxError> {
         let account = &call.principal.account;
-        let token =
-            Token::of(self.model(), self.operation(), account, call.region, call.input);
+        let token = Token::of(self.model(), self.operation(), account, call.region, call.input);
         if let Some(token) = &token {
             match token.look_up(self.transaction)? {
                 Known::New => {}
@@ -394,7 +389,10 @@ fn unrouted(
         input: Value::Null,
     };
     ledger::record(transaction, &call)?;
-    Ok(plain(status, code, &message))
+    Ok(match speaks_xml(request, &call.service) {
+        true => plain_xml(status, code, &message),
+        false => plain(status, code, &message),
+    })
 }
 
 /// What a request to an unknown service asks for, as far as it says.
@@ -404,10 +402,31 @@ fn asked_operation(request: &Request<Vec<u8>>) -> String {
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .and_then(|target| target.rsplit('.').next())
-        .map_or_else(
-            || format!("{} {}", request.method(), request.uri().path()),
-            str::to_owned,
-        )
+        .map_or_else(|| format!("{} {}", request.method(), request.uri().path()), str::to_owned)
+}
+
+/// Whether the client of a service that the sandbox does not know reads XML: it sent a form, or the
+/// service is one of the XML ones.
+fn speaks_xml(request: &Request<Vec<u8>>, service: &str) -> bool {
+    let form = request
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+    form || matches!(service, "cloudfront" | "route53" | "s3")
+}
+
+/// An error that every XML client understands.
+fn plain_xml(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>> {
+    let escaped = message.replace('&', "&amp;").replace('<', "&lt;");
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{escaped}</Message>\
+         </Error></ErrorResponse>"
+    );
+    let mut response = Response::new(body.into_bytes());
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("text/xml"));
+    response
 }
 
 /// An error that every JSON client understands.

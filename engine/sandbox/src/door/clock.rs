@@ -41,9 +41,11 @@ pub(crate) fn settle(connection: &Connection, now: OffsetDateTime) {
     let horizon = World::new(connection, now);
     while let Some(due) = horizon.take_due() {
         let world = World::new(connection, due.at);
-        if let Some(service) = services::by_name(&due.service) {
-            service.due(&world, &due);
-        }
+        services::by_name(&due.service)
+            .unwrap_or_else(|| {
+                panic!("a change is arranged for {}, which is no service", due.service)
+            })
+            .due(&world, &due);
     }
 }
 
@@ -75,10 +77,7 @@ impl fmt::Debug for Pace {
 }
 
 impl Pace {
-    pub(super) fn new(
-        speed: f64,
-        real_now: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
-    ) -> Self {
+    pub(super) fn new(speed: f64, real_now: Box<dyn Fn() -> OffsetDateTime + Send + Sync>) -> Self {
         let seen = Mutex::new(real_now());
         Self { speed, real_now, seen }
     }

@@ -155,9 +155,7 @@ fn transform_texts(value: &Value, replace: &dyn Fn(&str) -> Option<String>) -> V
             Value::Array(list.iter().map(|item| transform_texts(item, replace)).collect())
         }
         Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(name, item)| (name.clone(), transform_texts(item, replace)))
-                .collect(),
+            map.iter().map(|(name, item)| (name.clone(), transform_texts(item, replace))).collect(),
         ),
         other => other.clone(),
     }
@@ -204,8 +202,12 @@ pub(super) fn dump(connection: &Connection) -> Result<Value, SandboxError> {
         if kind.starts_with('_') {
             continue;
         }
-        let document = serde_json::from_str(&document)
-            .map_err(|_| SandboxError::Unreadable("document"))?;
+        let id: String = row.get(3)?;
+        let mut document: Value =
+            serde_json::from_str(&document).map_err(|_| SandboxError::Unreadable("document"))?;
+        if kind == "warehouse" {
+            document["rows"] = warehouse_rows(connection, &id)?;
+        }
         resources
             .entry(row.get(0)?)
             .or_default()
@@ -215,9 +217,39 @@ pub(super) fn dump(connection: &Connection) -> Result<Value, SandboxError> {
             .or_default()
             .entry(kind.to_owned())
             .or_default()
-            .insert(row.get(3)?, lasting(&document));
+            .insert(id, lasting(&document));
     }
     Ok(json!({"resources": resources, "history": history(connection)?}))
+}
+
+/// The rows of a warehouse's tables: how many, and a digest of all of them in order.
+fn warehouse_rows(connection: &Connection, namespace: &str) -> Result<Value, SandboxError> {
+    let prefix = format!("wh/{namespace}/");
+    let names: Vec<String> = connection
+        .prepare(
+            "SELECT name FROM sqlite_master
+             WHERE type = 'table' AND substr(name, 1, length(?1)) = ?1 ORDER BY name",
+        )?
+        .query_map([&prefix], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut tables = Map::new();
+    for name in names {
+        let quoted = name.replace('"', "\"\"");
+        let mut statement = connection.prepare(&format!("SELECT * FROM \"{quoted}\""))?;
+        let width = statement.column_count();
+        let mut lines: Vec<String> = statement
+            .query_map([], |row| {
+                let values = (0..width).map(|index| row.get_ref(index));
+                values.map(|value| value.map(|value| format!("{value:?}"))).collect()
+            })?
+            .map(|cells| cells.map(|cells: Vec<String>| cells.join("|")))
+            .collect::<Result<_, _>>()?;
+        lines.sort_unstable();
+        let digest = crate::people::hex(&lines.join("\n"), 16);
+        let shown = json!({"count": lines.len(), "digest": digest});
+        tables.insert(name[prefix.len()..].to_owned(), shown);
+    }
+    Ok(Value::Object(tables))
 }
 
 fn history(connection: &Connection) -> Result<Vec<Value>, SandboxError> {
@@ -293,7 +325,8 @@ mod tests {
     #[test]
     fn secrets_are_masked_in_inputs_and_in_sql() {
         let input = json!({"Name": "db", "SecretString": "s3cret", "Tags": [{"Key": "password"}]});
-        let shown = json!({"Name": "db", "SecretString": "[secret]", "Tags": [{"Key": "password"}]});
+        let shown =
+            json!({"Name": "db", "SecretString": "[secret]", "Tags": [{"Key": "password"}]});
         assert_eq!(masked("secretsmanager", "create_secret", &input), shown);
         assert_eq!(
             mask_sql("CREATE USER a PASSWORD 'Secret1' CREATEDB"),

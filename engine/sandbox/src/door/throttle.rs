@@ -79,9 +79,7 @@ pub(super) fn take(
     let left = if refused { left } else { left - 1.0 };
     world.put(scope, BUCKET, operation, &Bucket { left, at: timestamp(world.now()) });
     if refused {
-        let mut fault = AwsFault::new(throttling_code(service), "Rate exceeded");
-        fault.status = Some(429);
-        return Err(fault);
+        return Err(AwsFault::new(throttling_code(service), "Rate exceeded"));
     }
     Ok(())
 }

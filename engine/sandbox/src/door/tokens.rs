@@ -42,9 +42,7 @@ impl<'a> Token<'a> {
     ) -> Option<Self> {
         let member = model.token_member(operation).or_else(|| {
             UNFLAGGED.into_iter().find(|name| {
-                model
-                    .input_shape(operation)
-                    .is_some_and(|shape| shape.member_named(name).is_some())
+                model.input_shape(operation).is_some_and(|shape| shape.member_named(name).is_some())
             })
         })?;
         let token = input.get(member)?.as_str()?;
@@ -59,17 +57,14 @@ impl<'a> Token<'a> {
                 "SELECT input, reply FROM tokens
                  WHERE account = ?1 AND region = ?2 AND operation = ?3 AND token = ?4",
             )?
-            .query_row(
-                params![self.account, self.region, self.operation, self.token],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
+            .query_row(params![self.account, self.region, self.operation, self.token], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
         Ok(match stored {
             None => Known::New,
             Some((input, _)) if input != self.input => Known::Mismatch(self.mismatch()),
-            Some((_, reply)) => {
-                serde_json::from_str(&reply).map_or(Known::New, Known::Answered)
-            }
+            Some((_, reply)) => serde_json::from_str(&reply).map_or(Known::New, Known::Answered),
         })
     }
 

@@ -17,11 +17,7 @@ impl<'a> At<'a> {
     }
 
     fn at(self, member: &'a Member) -> Self {
-        Self {
-            model: self.model,
-            shape: self.model.shape(&member.shape),
-            member: Some(member),
-        }
+        Self { model: self.model, shape: self.model.shape(&member.shape), member: Some(member) }
     }
 
     pub(super) fn kind(self) -> ShapeKind {
@@ -58,11 +54,6 @@ impl<'a> At<'a> {
         self.member
             .and_then(|member| member.location_name.as_deref())
             .or(self.shape.location_name.as_deref())
-    }
-
-    /// The member itself, not only its shape, has a name on the wire.
-    pub(super) fn is_named(self) -> bool {
-        self.member.is_some_and(|member| member.location_name.is_some())
     }
 
     /// Name on the wire of a member called `name`.

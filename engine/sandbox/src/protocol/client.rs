@@ -51,10 +51,8 @@ pub fn write_request(
             let target = http::HeaderValue::from_str(&target)
                 .map_err(|error| ProtocolError::Http(error.to_string()))?;
             headers.insert("x-amz-target", target);
-            let value = at.map_or_else(
-                || Value::Object(Map::new()),
-                |at| super::json::encode(at, input),
-            );
+            let value =
+                at.map_or_else(|| Value::Object(Map::new()), |at| super::json::encode(at, input));
             body = value.to_string().into_bytes();
         }
         Protocol::Query => {
@@ -128,9 +126,7 @@ pub fn parse_response(
                     if member.location() == Some(Location::Headers)
                         && member.kind() == ShapeKind::Map
                     {
-                        output
-                            .entry(name.to_owned())
-                            .or_insert_with(|| Value::Object(Map::new()));
+                        output.entry(name.to_owned()).or_insert_with(|| Value::Object(Map::new()));
                     }
                 }
                 rest::read_body(&mut Decoder::default(), at, response.body(), &mut output)?;
@@ -138,9 +134,7 @@ pub fn parse_response(
         }
         Protocol::Json => {
             if let Some(shape) = model.output_shape(operation) {
-                return Decoder::default()
-                    .body(model, shape, response.body())
-                    .map(Answer::Success);
+                return Decoder::default().body(model, shape, response.body()).map(Answer::Success);
             }
         }
         Protocol::Query => {
@@ -154,10 +148,7 @@ pub fn parse_response(
     Ok(Answer::Success(Value::Object(output)))
 }
 
-fn parse_error(
-    model: &Model,
-    response: &Response<Vec<u8>>,
-) -> Result<ServiceError, ProtocolError> {
+fn parse_error(model: &Model, response: &Response<Vec<u8>>) -> Result<ServiceError, ProtocolError> {
     let status = response.status().as_u16();
     let text = String::from_utf8_lossy(response.body());
     if model.metadata.protocol() == Protocol::Query {

@@ -57,17 +57,11 @@ fn write_value(at: At<'_>, prefix: &str, value: &Value, pairs: &mut Vec<(String,
         }
         (ShapeKind::Map, Value::Object(map)) => {
             let (Some(key_at), Some(value_at)) = (at.key(), at.value()) else { return };
-            let base =
-                if at.flattened() { prefix.to_owned() } else { format!("{prefix}.entry") };
+            let base = if at.flattened() { prefix.to_owned() } else { format!("{prefix}.entry") };
             let (key_name, value_name) = (key_at.wire_name("key"), value_at.wire_name("value"));
             for (index, (key, value)) in map.iter().enumerate() {
                 pairs.push((format!("{base}.{}.{key_name}", index + 1), key.clone()));
-                write_value(
-                    value_at,
-                    &format!("{base}.{}.{value_name}", index + 1),
-                    value,
-                    pairs,
-                );
+                write_value(value_at, &format!("{base}.{}.{value_name}", index + 1), value, pairs);
             }
         }
         _ => {
@@ -78,24 +72,19 @@ fn write_value(at: At<'_>, prefix: &str, value: &Value, pairs: &mut Vec<(String,
     }
 }
 
-/// Where the elements of a list are: a flattened list without a name of its own takes the element's.
+/// Where the elements of a list are.
 fn list_prefix(at: At<'_>, prefix: &str) -> String {
-    let name = at.element().and_then(At::location_name);
-    if !at.flattened() {
-        return format!("{prefix}.{}", name.unwrap_or("member"));
+    if at.flattened() {
+        return prefix.to_owned();
     }
-    let Some(name) = name.filter(|_| !at.is_named()) else { return prefix.to_owned() };
-    match prefix.rsplit_once('.') {
-        Some((parent, _)) => format!("{parent}.{name}"),
-        None => name.to_owned(),
-    }
+    format!("{prefix}.{}", at.element().and_then(At::location_name).unwrap_or("member"))
 }
 
 /// A form as a tree: `Tags.member.1.Key=a` is the text `a` four levels down.
 #[derive(Debug, Default)]
 struct Node {
     text: Option<String>,
-    children: BTreeMap<String, Node>,
+    children: BTreeMap<String, Self>,
 }
 
 impl Node {
@@ -127,7 +116,7 @@ pub(super) fn read(at: At<'_>, form: &str) -> Result<(Value, Vec<String>), Proto
     let mut unknown: Vec<String> = root
         .children
         .keys()
-        .filter(|name| !matches!(name.as_str(), "Action" | "Version") && !knows(at, name))
+        .filter(|name| !is_protocols_own(name) && !knows(at, name))
         .cloned()
         .collect();
     unknown.sort();
@@ -135,11 +124,13 @@ pub(super) fn read(at: At<'_>, form: &str) -> Result<(Value, Vec<String>), Proto
     Ok((value.unwrap_or_else(|| Value::Object(Map::new())), unknown))
 }
 
+/// Parameters of the protocol and of a signature in the query.
+fn is_protocols_own(name: &str) -> bool {
+    matches!(name, "Action" | "Version") || name.starts_with("X-Amz-")
+}
+
 fn knows(at: At<'_>, wire: &str) -> bool {
-    at.members().any(|(name, member)| {
-        member.wire_name(name) == wire
-            || list_prefix(member, member.wire_name(name)).split('.').next() == Some(wire)
-    })
+    at.members().any(|(name, member)| member.wire_name(name) == wire)
 }
 
 fn read_value(at: At<'_>, node: &Node, path: &str) -> Result<Option<Value>, ProtocolError> {

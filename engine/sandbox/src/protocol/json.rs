@@ -22,11 +22,9 @@ pub(super) fn encode(at: At<'_>, value: &Value) -> Value {
             }
             Value::Object(object)
         }
-        (ShapeKind::List, Value::Array(list)) => {
-            at.element().map_or(Value::Null, |element| {
-                Value::Array(list.iter().map(|value| encode(element, value)).collect())
-            })
-        }
+        (ShapeKind::List, Value::Array(list)) => at.element().map_or(Value::Null, |element| {
+            Value::Array(list.iter().map(|value| encode(element, value)).collect())
+        }),
         (ShapeKind::Map, Value::Object(map)) => at.value().map_or(Value::Null, |element| {
             Value::Object(
                 map.iter().map(|(key, value)| (key.clone(), encode(element, value))).collect(),
@@ -59,8 +57,8 @@ impl Decoder {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Object(Map::new()));
         }
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| ProtocolError::Body(error.to_string()))?;
+        let value: Value =
+            serde_json::from_slice(body).map_err(|error| ProtocolError::Body(error.to_string()))?;
         self.decode(At::root(model, shape), &value)
     }
 
@@ -93,7 +91,9 @@ impl Decoder {
                 for (index, value) in list.iter().enumerate() {
                     decoded.push(match value {
                         Value::Null => Value::Null,
-                        value => self.inside(&index.to_string(), |inner| inner.decode(element, value))?,
+                        value => {
+                            self.inside(&index.to_string(), |inner| inner.decode(element, value))?
+                        }
                     });
                 }
                 Ok(Value::Array(decoded))
@@ -111,9 +111,9 @@ impl Decoder {
                 }
                 Ok(Value::Object(decoded))
             }
-            ShapeKind::Timestamp => time_from_json(value)
-                .map(Value::String)
-                .ok_or_else(|| self.wrong("a timestamp")),
+            ShapeKind::Timestamp => {
+                time_from_json(value).map(Value::String).ok_or_else(|| self.wrong("a timestamp"))
+            }
             _ => self.scalar(at, value),
         }
     }

@@ -94,10 +94,7 @@ fn write_query(at: At<'_>, input: &Value, pairs: &mut Vec<(String, String)>) {
 }
 
 /// Members at a place, with their name there and their own.
-fn bound<'a>(
-    at: At<'a>,
-    location: Location,
-) -> impl Iterator<Item = (&'a str, &'a str, At<'a>)> {
+fn bound<'a>(at: At<'a>, location: Location) -> impl Iterator<Item = (&'a str, &'a str, At<'a>)> {
     at.members()
         .filter(move |(_, member)| member.location() == Some(location))
         .map(|(name, member)| (member.wire_name(name), name, member))
@@ -196,8 +193,7 @@ pub(super) fn write_headers(
     for (prefix, name, member) in bound(at, Location::Headers) {
         let Some(Value::Object(map)) = value.get(name) else { continue };
         for (key, value) in map {
-            let text =
-                member.value().and_then(|at| to_text(at, value, TimestampFormat::Rfc822));
+            let text = member.value().and_then(|at| to_text(at, value, TimestampFormat::Rfc822));
             if let Some(text) = text {
                 set(headers, &format!("{prefix}{key}"), &text)?;
             }
@@ -208,7 +204,8 @@ pub(super) fn write_headers(
 
 fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), ProtocolError> {
     let wrong = |error: String| ProtocolError::Http(format!("{name}: {error}"));
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let header =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong(error.to_string()))?;
     let value = HeaderValue::from_str(value).map_err(|error| wrong(error.to_string()))?;
     headers.insert(header, value);
     Ok(())
@@ -309,8 +306,12 @@ fn split_list(element: At<'_>, text: &str) -> Vec<String> {
 }
 
 /// The body of a request or an answer, with its content type; none when there is nothing to send.
-pub(super) fn write_body(at: At<'_>, value: &Value) -> Result<Option<(Vec<u8>, String)>, ProtocolError> {
-    let json = |value: &Value| Some((value.to_string().into_bytes(), "application/json".to_owned()));
+pub(super) fn write_body(
+    at: At<'_>,
+    value: &Value,
+) -> Result<Option<(Vec<u8>, String)>, ProtocolError> {
+    let json =
+        |value: &Value| Some((value.to_string().into_bytes(), "application/json".to_owned()));
     let Some(payload) = at.shape.payload.as_deref() else {
         let has_body = at.members().any(|(_, member)| member.location().is_none());
         if !has_body {
@@ -371,8 +372,9 @@ pub(super) fn read_body(
         ShapeKind::String if !member.shape.document => {
             Value::String(String::from_utf8_lossy(body).into_owned())
         }
-        _ if member.shape.document => serde_json::from_slice(body)
-            .map_err(|error| ProtocolError::Body(error.to_string()))?,
+        _ if member.shape.document => {
+            serde_json::from_slice(body).map_err(|error| ProtocolError::Body(error.to_string()))?
+        }
         _ => decoder.body(at.model, member.shape, body)?,
     };
     into.insert(payload.to_owned(), value);

@@ -55,9 +55,8 @@ impl Credential {
     /// The credential of a signed request, from its header or, when it is presigned, from its query.
     pub fn of(request: &Request<Vec<u8>>) -> Option<Self> {
         let query = parse_pairs(request.uri().query().unwrap_or_default());
-        let in_query = |name: &str| {
-            query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-        };
+        let in_query =
+            |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let scope = match header {
             Some(header) => {
@@ -129,10 +128,7 @@ fn operation<'a>(
             (by_path(model, request), asked)
         }
     };
-    found.ok_or_else(|| RouteError::UnknownOperation {
-        service: model.script_name.clone(),
-        asked,
-    })
+    found.ok_or_else(|| RouteError::UnknownOperation { service: model.script_name.clone(), asked })
 }
 
 /// The operation whose template matches with the most literal segments.

@@ -97,9 +97,7 @@ pub(super) fn to_text(at: At<'_>, value: &Value, default: TimestampFormat) -> Op
 /// A scalar from text on the wire, or what it should have been.
 pub(super) fn from_text(at: At<'_>, text: &str) -> Result<Value, &'static str> {
     Ok(match at.kind() {
-        ShapeKind::Timestamp => {
-            time_from_text(text).map(Value::String).ok_or("a timestamp")?
-        }
+        ShapeKind::Timestamp => time_from_text(text).map(Value::String).ok_or("a timestamp")?,
         ShapeKind::Boolean => match text.trim() {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
@@ -115,12 +113,9 @@ pub(super) fn from_text(at: At<'_>, text: &str) -> Result<Value, &'static str> {
         }
         ShapeKind::Float | ShapeKind::Double | ShapeKind::BigDecimal => match text.trim() {
             special @ ("NaN" | "Infinity" | "-Infinity") => Value::String(special.to_owned()),
-            text => text
-                .parse()
-                .ok()
-                .and_then(Number::from_f64)
-                .map(Value::Number)
-                .ok_or("a number")?,
+            text => {
+                text.parse().ok().and_then(Number::from_f64).map(Value::Number).ok_or("a number")?
+            }
         },
         ShapeKind::String | ShapeKind::Character | ShapeKind::Blob => {
             Value::String(text.to_owned())

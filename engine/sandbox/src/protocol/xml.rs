@@ -48,9 +48,8 @@ pub(super) fn write_error(
     let at = shape.map(|shape| At::root(model, shape));
     let has_message = at.is_some_and(|at| {
         error.members.as_object().is_some_and(|members| {
-            at.members().any(|(name, _)| {
-                name.eq_ignore_ascii_case("message") && members.contains_key(name)
-            })
+            at.members()
+                .any(|(name, _)| name.eq_ignore_ascii_case("message") && members.contains_key(name))
         })
     });
     if !has_message && !error.message.is_empty() {
@@ -107,17 +106,9 @@ fn escape(xml: &mut String, text: &str) {
 fn write_members(at: At<'_>, value: &Value, xml: &mut String) {
     for (name, member) in at.members().filter(|(_, member)| !member.xml_attribute()) {
         if let Some(value) = value.get(name).filter(|value| !value.is_null()) {
-            write_element(member, element_name(member, name), value, xml);
+            write_element(member, member.wire_name(name), value, xml);
         }
     }
-}
-
-/// A flattened list has the name of its member, or else of its element, where the model gives one.
-fn element_name<'a>(member: At<'a>, name: &'a str) -> &'a str {
-    let of_element = (member.flattened() && !member.is_named())
-        .then(|| member.element().and_then(At::location_name))
-        .flatten();
-    of_element.unwrap_or_else(|| member.wire_name(name))
 }
 
 fn write_element(at: At<'_>, name: &str, value: &Value, xml: &mut String) {
@@ -246,10 +237,8 @@ fn children<'a, 'input>(
 }
 
 fn read_node(at: At<'_>, node: Node<'_, '_>) -> Result<Value, ProtocolError> {
-    let wrong = |expected| ProtocolError::Kind {
-        path: node.tag_name().name().to_owned(),
-        expected,
-    };
+    let wrong =
+        |expected| ProtocolError::Kind { path: node.tag_name().name().to_owned(), expected };
     Ok(match at.kind() {
         ShapeKind::Structure => {
             let mut object = Map::new();
@@ -278,7 +267,7 @@ fn read_member(
     member: At<'_>,
     parent: Node<'_, '_>,
 ) -> Result<Option<Value>, ProtocolError> {
-    let wire = element_name(member, name);
+    let wire = member.wire_name(name);
     if member.xml_attribute() {
         let local = wire.rsplit(':').next().unwrap_or(wire);
         let text = parent.attributes().find(|attribute| attribute.name() == local);

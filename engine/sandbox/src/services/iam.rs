@@ -14,7 +14,7 @@ mod state;
 mod users;
 
 pub(crate) use state::{
-    Grants, Policies, Role, User, document_of, make_service_role, policies_of, policies_of_role,
+    Grants, Role, User, document_of, make_service_role, policies_of, policies_of_role,
     remove_service_role, role, role_by_name, seed_role, seed_user, user, user_by_name,
 };
 
@@ -181,12 +181,14 @@ impl Service for Iam {
         if !call.text("PolicyArn").is_empty() && role.is_empty() && user.is_empty() {
             call.text("PolicyArn").to_owned()
         } else if !role.is_empty() {
-            role_by_name(call.world, account, role).map_or_else(|| new("role", role), |role| role.arn)
+            role_by_name(call.world, account, role)
+                .map_or_else(|| new("role", role), |role| role.arn)
         } else if !group.is_empty() {
             let known = call.world.get::<Group>(&scope, Group::KIND, group);
             known.map_or_else(|| new("group", group), |group| group.arn)
         } else if !user.is_empty() {
-            user_by_name(call.world, account, user).map_or_else(|| new("user", user), |user| user.arn)
+            user_by_name(call.world, account, user)
+                .map_or_else(|| new("user", user), |user| user.arn)
         } else if !call.text("PolicyName").is_empty() {
             new("policy", call.text("PolicyName"))
         } else {
@@ -197,7 +199,8 @@ impl Service for Iam {
     fn resource_tags(&self, call: &Call<'_>) -> Vec<(String, String)> {
         let account = &call.principal.account;
         let role = role_by_name(call.world, account, call.text("RoleName")).map(|role| role.tags);
-        let user = || user_by_name(call.world, account, call.text("UserName")).map(|user| user.tags);
+        let user =
+            || user_by_name(call.world, account, call.text("UserName")).map(|user| user.tags);
         role.or_else(user).unwrap_or_default().into_iter().collect()
     }
 

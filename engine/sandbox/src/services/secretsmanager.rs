@@ -172,11 +172,8 @@ fn shown(secret: &Secret, stages_member: &str) -> Value {
 }
 
 fn delete(call: &Call<'_>) -> Reply {
-    let force = call
-        .input
-        .get("ForceDeleteWithoutRecovery")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let force =
+        call.input.get("ForceDeleteWithoutRecovery").and_then(Value::as_bool).unwrap_or(false);
     let window = call.input.get("RecoveryWindowInDays").and_then(Value::as_i64);
     if force && window.is_some() {
         return Err(AwsFault::new(
@@ -204,8 +201,7 @@ fn delete(call: &Call<'_>) -> Reply {
     let purge_at = now + Duration::days(days);
     let purge = timestamp(purge_at);
     if secret.deletion.is_none() {
-        secret.deletion =
-            Some(state::Deletion { asked: timestamp(now), purge: purge.clone() });
+        secret.deletion = Some(state::Deletion { asked: timestamp(now), purge: purge.clone() });
         call.world.schedule(
             purge_at,
             "secretsmanager",

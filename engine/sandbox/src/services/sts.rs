@@ -51,8 +51,7 @@ impl Service for Sts {
 
 fn assume_role(call: &Call<'_>) -> Reply {
     let arn = call.text("RoleArn");
-    let refused =
-        |refusal| access::denied("sts", call.principal, ASSUME_ROLE, arn, refusal);
+    let refused = |refusal| access::denied("sts", call.principal, ASSUME_ROLE, arn, refusal);
     // AWS does not say whether a role is missing or closed.
     let unknown = || AwsFault {
         code: "AccessDenied".to_owned(),
@@ -71,7 +70,8 @@ fn assume_role(call: &Call<'_>) -> Reply {
     };
     let document = &role.assume_role_policy_document;
     let trusted = trust(document, trustee, ASSUME_ROLE, &context);
-    let tagging = call.input.get("Tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
+    let tagging =
+        call.input.get("Tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
     if trusted == Trust::No
         || (tagging && trust(document, trustee, "sts:TagSession", &context) == Trust::No)
     {
@@ -127,8 +127,7 @@ fn trust_context(call: &Call<'_>) -> Context {
 fn session_seconds(call: &Call<'_>, most: i64) -> Result<i64, AwsFault> {
     let asked = call.input.get("DurationSeconds").and_then(Value::as_i64);
     let seconds = asked.unwrap_or(3600.min(most));
-    let chained =
-        call.principal.kind == PrincipalKind::Role && call.principal.session.is_some();
+    let chained = call.principal.kind == PrincipalKind::Role && call.principal.session.is_some();
     if chained && seconds > CHAINED_SECONDS {
         return Err(AwsFault::new(
             "ValidationError",

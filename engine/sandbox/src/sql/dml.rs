@@ -9,7 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::catalog::{ColumnDefinition, Privilege, RelationName};
-use super::compile::{Compiler, Session, folded, output_names, quoted, unsupported};
+use super::compile::{Compiler, Session, folded, quoted, unsupported};
 use super::ddl::require_table;
 use super::relation::{parts, row_of, storage};
 use super::{SqlError, cast, parse, query_number, run_sql};
@@ -343,9 +343,4 @@ fn merge_values(
         list.push(cast::assigned(&value, column.sql_type)?);
     }
     Ok((names.join(", "), list.join(", ")))
-}
-
-/// A query's rows, each output under its `c` name.
-pub(super) fn selected(sql: &str, columns: usize) -> String {
-    format!("SELECT {} FROM ({sql})", output_names(columns))
 }

@@ -90,6 +90,32 @@ pub(crate) fn parameter_names(sql: &str) -> Vec<String> {
         .collect()
 }
 
+/// A text with the strings behind `PASSWORD` masked; one that is not SQL is masked whole when it
+/// has the word.
+pub(crate) fn without_passwords(sql: &str) -> String {
+    if !sql.to_lowercase().contains("password") {
+        return sql.to_owned();
+    }
+    let Ok(tokens) = Tokenizer::new(&DIALECT, sql).with_unescape(false).tokenize() else {
+        return "[secret]".to_owned();
+    };
+    let mut behind = false;
+    tokens
+        .iter()
+        .map(|token| match token {
+            Token::SingleQuotedString(_) if behind => {
+                behind = false;
+                "'[secret]'".to_owned()
+            }
+            Token::Whitespace(_) => token.to_string(),
+            other => {
+                behind = is_word(other, "PASSWORD");
+                other.to_string()
+            }
+        })
+        .collect()
+}
+
 /// Parses one statement.
 pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
     let tokens = without_hints(tokens.0);

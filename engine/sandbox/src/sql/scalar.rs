@@ -44,7 +44,7 @@ impl Arguments {
     fn integer(&self, index: usize) -> Result<i64, String> {
         match self.0.get(index) {
             Some(Value::Integer(number)) => Ok(*number),
-            Some(Value::Real(number)) => numbers::whole(*number),
+            Some(Value::Real(number)) => whole(*number),
             Some(Value::Text(text)) => text
                 .trim()
                 .parse()

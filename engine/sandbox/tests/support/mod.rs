@@ -2,6 +2,7 @@
 //! real signature.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
@@ -96,6 +97,7 @@ impl Client {
     }
 
     /// Calls an operation: `client.call("iam", "CreateRole", json!({...}))`.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the input where they call")]
     pub fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, Refused> {
         let model = piton_models::service(service).unwrap();
         let operation = &model.operations[operation];

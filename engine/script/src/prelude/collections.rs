@@ -24,7 +24,7 @@ fn register_lists(module: &mut Module) {
     add(module, "for_each", |context: Context<'_>, list: &mut Array, body: FnPtr| {
         let callback = Callback::new(&context, body);
         for (index, item) in list.iter_mut().enumerate() {
-            callback.call_element(Some(item), [], [position(index)], None)?;
+            callback.call_element(Some(item), [], [position(index)], None).map(drop)?;
         }
         Ok::<_, failure::Raise>(())
     });

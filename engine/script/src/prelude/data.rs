@@ -2,7 +2,7 @@
 
 use piton_core::canonical;
 use piton_core::diagnostic::{Code, Diagnostic};
-use piton_core::secret::MASK;
+use piton_core::secret::{self, MASK, Origin};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
 
 use super::reports::no_file;
@@ -87,10 +87,17 @@ fn parse_json(context: &NativeCallContext<'_>, json: &str) -> Native {
     })
 }
 
-fn to_json(context: &NativeCallContext<'_>, value: &Dynamic) -> Native<String> {
-    match value::to_json(value, Secrets::Refused) {
+/// The text of a value; a handle of that text when a secret is part of it.
+fn to_json(context: &NativeCallContext<'_>, value: &Dynamic) -> Native<Dynamic> {
+    match value::to_json(value, Secrets::Handles) {
         // The canonical text leaves absent members out, and its order never changes.
-        Ok(value) => Ok(canonical::text(&value)),
+        Ok(value) => {
+            let text = canonical::text(&value);
+            Ok(match secret::has_handle(&value) {
+                true => Dynamic::from(Secret(Origin::Json { text })),
+                false => text.into(),
+            })
+        }
         Err(problem) => {
             let message = problem.sentence("what `to_json` gets");
             Err(failure::raise(context, Diagnostic::error(Code::NotPlainData, message)))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::blueprints::value_of;
 use super::outside::{self, Credentials};
 use super::room::{Room, elements, text};
+use crate::services::redshift;
 use crate::sql::{self, Grantee, Privilege, SharedRelation, SqlError};
 use crate::world::Scope;
 
@@ -228,10 +229,14 @@ impl Warehouse<'_> {
     }
 }
 
-/// The namespace of a cluster that can be used now.
-fn namespace_of(room: &Room<'_>, scope: &Scope, cluster: &str) -> Result<String, String> {
-    let _ = (room, scope);
-    Err(format!("The cluster {cluster} does not exist"))
+/// The namespace of a cluster that answers now.
+fn namespace_of(room: &Room<'_>, scope: &Scope, name: &str) -> Result<String, String> {
+    let cluster = redshift::cluster(room.world, scope, name)
+        .ok_or_else(|| format!("The cluster {name} does not exist"))?;
+    match cluster.status {
+        redshift::Status::Available => Ok(cluster.namespace),
+        status => Err(format!("The cluster {name} is {}, not available", status.word())),
+    }
 }
 
 /// The database user of a role that signs in with its temporary credentials.

@@ -142,9 +142,9 @@ pub(super) fn page(call: &Call<'_>, member: &str, items: Vec<Value>) -> Reply {
     let size = usize::try_from(size).unwrap_or(100);
     let start = match call.text("Marker") {
         "" => 0,
-        marker => marker
-            .parse()
-            .map_err(|_| AwsFault::new("ValidationError", "Invalid Marker."))?,
+        marker => {
+            marker.parse().map_err(|_| AwsFault::new("ValidationError", "Invalid Marker."))?
+        }
     };
     let more = items.len() > start + size;
     let items: Vec<Value> = items.into_iter().skip(start).take(size).collect();
@@ -184,9 +184,10 @@ pub(super) fn tag_list(tags: &BTreeMap<String, String>) -> Vec<Value> {
 
 /// The boundary member of an answer.
 pub(super) fn boundary(grants: &Grants) -> Option<Value> {
-    grants.boundary.as_ref().map(|arn| {
-        json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn})
-    })
+    grants
+        .boundary
+        .as_ref()
+        .map(|arn| json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}))
 }
 
 /// Refuses to delete what still has policies.
@@ -208,7 +209,10 @@ pub(super) fn tag<E: Tagged>(call: &Call<'_>) -> Reply {
     let mut entity = load::<E>(call)?;
     entity.tags_mut().extend(tags_of(call.input));
     if entity.tags().len() > 50 {
-        return Err(AwsFault::new("LimitExceeded", "The number of tags has reached the maximum limit."));
+        return Err(AwsFault::new(
+            "LimitExceeded",
+            "The number of tags has reached the maximum limit.",
+        ));
     }
     save(call, &entity);
     Ok(json!({}))

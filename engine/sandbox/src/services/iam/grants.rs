@@ -48,9 +48,11 @@ pub(super) fn detach<E: Entity>(call: &Call<'_>) -> Reply {
 
 pub(super) fn list_attached<E: Entity>(call: &Call<'_>) -> Reply {
     let entity: E = load(call)?;
-    let attached = entity.grants().attached.iter().map(|arn| {
-        json!({"PolicyName": split_path(arn).1, "PolicyArn": arn})
-    });
+    let attached = entity
+        .grants()
+        .attached
+        .iter()
+        .map(|arn| json!({"PolicyName": split_path(arn).1, "PolicyArn": arn}));
     page(call, "AttachedPolicies", attached.collect())
 }
 

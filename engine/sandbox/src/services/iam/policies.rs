@@ -6,9 +6,7 @@ use super::entity::{
     Entity, conflict, missing, page, path, removed_keys, scope, tag_list, tags_of,
 };
 use super::grants::checked_document;
-use super::state::{
-    Group, POLICY, Policy, PolicyVersion, Role, User, customer_policy, unique_id,
-};
+use super::state::{Group, POLICY, Policy, PolicyVersion, Role, User, customer_policy, unique_id};
 use super::users::with_tags;
 use crate::access::managed::{self, ManagedPolicy};
 use crate::protocol::percent_encoded;
@@ -58,8 +56,7 @@ pub(super) fn get(call: &Call<'_>) -> Reply {
 
 pub(super) fn list(call: &Call<'_>) -> Reply {
     let (scope_wanted, prefix) = (call.text("Scope"), call.text("PathPrefix"));
-    let only_attached =
-        call.input.get("OnlyAttached").and_then(Value::as_bool).unwrap_or(false);
+    let only_attached = call.input.get("OnlyAttached").and_then(Value::as_bool).unwrap_or(false);
     let mut policies = Vec::new();
     if scope_wanted != "Local" {
         policies.extend(managed::POLICIES.iter().map(|policy| shown_managed(call, policy)));

@@ -237,7 +237,7 @@ pub(crate) fn customer_policy(world: &World<'_>, arn: &str) -> Option<Policy> {
 }
 
 /// Makes a user as a world's seed does: no questions asked.
-pub(crate) fn seed_user(world: &World<'_>, account: &str, name: &str, attached: Vec<String>) {
+pub(crate) fn seed_user(world: &World<'_>, account: &str, name: &str, grants: Grants) {
     let (path, name) = split_path(name);
     let user = User {
         user_name: name.to_owned(),
@@ -245,7 +245,7 @@ pub(crate) fn seed_user(world: &World<'_>, account: &str, name: &str, attached: 
         arn: format!("arn:aws:iam::{account}:user{path}{name}"),
         path: path.to_owned(),
         create_date: world.now_text(),
-        grants: Grants { attached, ..Grants::default() },
+        grants,
         groups: Vec::new(),
         login: None,
         tags: BTreeMap::new(),
@@ -254,25 +254,12 @@ pub(crate) fn seed_user(world: &World<'_>, account: &str, name: &str, attached: 
 }
 
 /// Makes a role that its own account may assume, as a world's seed does.
-pub(crate) fn seed_role(world: &World<'_>, account: &str, name: &str, attached: Vec<String>) {
-    let (path, name) = split_path(name);
+pub(crate) fn seed_role(world: &World<'_>, account: &str, name: &str, grants: Grants) {
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
         "Action": "sts:AssumeRole"}]});
-    let role = Role {
-        role_name: name.to_owned(),
-        role_id: unique_id(world, "AROA"),
-        arn: format!("arn:aws:iam::{account}:role{path}{name}"),
-        path: path.to_owned(),
-        create_date: world.now_text(),
-        assume_role_policy_document: trust.to_string(),
-        description: None,
-        max_session_duration: 3600,
-        grants: Grants { attached, ..Grants::default() },
-        tags: BTreeMap::new(),
-    };
-    world.put(&Scope::global(account), ROLE, name, &role);
+    make_service_role(world, account, name, &trust, grants);
 }
 
 /// Makes a role in a service's name, as CloudFormation does for a DataZone environment; `trust` and

@@ -74,10 +74,8 @@ pub(super) fn update(call: &Call<'_>) -> Reply {
             people::put_key(call.world, &key);
         }
     }
-    user.arn = format!(
-        "arn:aws:iam::{}:user{}{}",
-        call.principal.account, user.path, user.user_name
-    );
+    user.arn =
+        format!("arn:aws:iam::{}:user{}{}", call.principal.account, user.path, user.user_name);
     save(call, &user);
     Ok(json!({}))
 }

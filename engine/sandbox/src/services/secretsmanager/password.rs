@@ -59,7 +59,8 @@ impl Chance {
     fn below(&mut self, limit: usize) -> usize {
         self.drawn += 1;
         let digest = Sha256::digest(format!("password {} {}", self.seed, self.drawn).as_bytes());
-        let number = digest.iter().take(4).fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+        let number =
+            digest.iter().take(4).fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
         number % limit
     }
 }

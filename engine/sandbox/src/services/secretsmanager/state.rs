@@ -62,12 +62,8 @@ pub(super) enum SecretValue {
 
 impl Secret {
     pub(super) fn new(world: &World<'_>, scope: &Scope, name: &str) -> Self {
-        let seed = format!(
-            "{}/{}/{name}/{}",
-            scope.account,
-            scope.region,
-            world.next_number("secret")
-        );
+        let seed =
+            format!("{}/{}/{name}/{}", scope.account, scope.region, world.next_number("secret"));
         Self {
             arn: arn_of(scope, name, &super::suffix(&seed)),
             name: name.to_owned(),
@@ -167,10 +163,7 @@ pub(super) fn live(call: &Call<'_>) -> Result<(Scope, Secret), AwsFault> {
 }
 
 pub(super) fn no_secret() -> AwsFault {
-    AwsFault::new(
-        "ResourceNotFoundException",
-        "Secrets Manager can't find the specified secret.",
-    )
+    AwsFault::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 pub(super) fn save(world: &World<'_>, scope: &Scope, secret: &Secret) {

@@ -40,10 +40,9 @@ pub(super) fn put(call: &Call<'_>) -> Reply {
         secret.add_version(call.world, token, value)
     } else {
         let id = match token {
-            "" => format!(
-                "5a17db0c-0000-4000-9000-{:012x}",
-                call.world.next_number("secret version")
-            ),
+            "" => {
+                format!("5a17db0c-0000-4000-9000-{:012x}", call.world.next_number("secret version"))
+            }
             token => token.to_owned(),
         };
         secret.push(call.world, &id, value, stages);
@@ -150,9 +149,8 @@ pub(super) fn batch_get(call: &Call<'_>) -> Reply {
 }
 
 fn readable(call: &Call<'_>, id: &str) -> Result<Value, AwsFault> {
-    let (_, secret) = find(call, id)
-        .filter(|(_, secret)| secret.deletion.is_none())
-        .ok_or_else(no_secret)?;
+    let (_, secret) =
+        find(call, id).filter(|(_, secret)| secret.deletion.is_none()).ok_or_else(no_secret)?;
     let tags: Vec<(String, String)> = secret.tags.clone().into_iter().collect();
     access::require(call, "secretsmanager:GetSecretValue", &secret.arn, &tags)?;
     secret.staged("AWSCURRENT").map(|version| shown(&secret, version)).ok_or_else(no_secret)
@@ -183,8 +181,10 @@ pub(super) fn move_stage(call: &Call<'_>) -> Reply {
     if holder.as_deref().is_some_and(|holder| holder != from && holder != to) {
         return Err(AwsFault::new(
             "InvalidParameterException",
-            format!("The parameter RemoveFromVersionId can't be empty. Staging label {stage} is \
-                     currently attached to another version."),
+            format!(
+                "The parameter RemoveFromVersionId can't be empty. Staging label {stage} is \
+                     currently attached to another version."
+            ),
         ));
     }
     for version in &mut secret.versions {
@@ -197,11 +197,8 @@ pub(super) fn move_stage(call: &Call<'_>) -> Reply {
         }
     }
     if !to.is_empty() {
-        let target = secret
-            .versions
-            .iter_mut()
-            .find(|version| version.id == to)
-            .ok_or_else(no_secret)?;
+        let target =
+            secret.versions.iter_mut().find(|version| version.id == to).ok_or_else(no_secret)?;
         target.stages.retain(|known| stage != "AWSCURRENT" || known != "AWSPREVIOUS");
         target.stages.push(stage.to_owned());
     }

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use serde_json::Value as Json;
 
-use super::{Arguments, Outcome, Scalar, bool_value, numbers, size_value, text_value};
+use super::{Arguments, Outcome, Scalar, bool_value, size_value, text_value};
 
 pub(super) const FUNCTIONS: &[(&str, Scalar)] = &[
     ("rs_json_path", path),
@@ -127,5 +127,5 @@ fn statistic(arguments: &Arguments) -> Outcome {
     let variance =
         numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / divisor;
     let result = if name.starts_with("std") { variance.sqrt() } else { variance };
-    Ok(Value::Real(numbers::rounded(result, 12)))
+    Ok(Value::Real(result))
 }

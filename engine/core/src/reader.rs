@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use piton_core::entry::StoredEntry;
-use piton_core::ports::{Journal, JournalError, RunId};
-use piton_core::replay::EntrySource;
+use crate::entry::StoredEntry;
+use crate::ports::{Journal, JournalError, RunId};
+use crate::replay::EntrySource;
 
 /// Entries read at a time: enough that reading costs little, little enough to stay small.
 const CHUNK: usize = 512;
 
 /// Reads a run's entries up to the position that was the end when the driving began.
-pub(crate) struct EntryReader {
+pub struct EntryReader {
     journal: Arc<dyn Journal>,
     run: RunId,
     after: u64,
@@ -21,7 +21,7 @@ pub(crate) struct EntryReader {
 
 impl EntryReader {
     /// A reader of the entries up to position `last`.
-    pub(crate) fn new(journal: Arc<dyn Journal>, run: RunId, last: u64) -> Self {
+    pub fn new(journal: Arc<dyn Journal>, run: RunId, last: u64) -> Self {
         Self { journal, run, after: 0, last, chunk: VecDeque::new() }
     }
 }

@@ -1,0 +1,204 @@
+//! `piton status`: waiting for what, since when, who can act, with which command, would it go on.
+
+use clap::Args;
+use piton_core::diagnostic::Diagnostic;
+use piton_core::gate;
+use piton_core::ports::{Holder, OpenGate, RunRow};
+use piton_core::status::{Reason, RunStatus};
+use piton_core::time::Timestamp;
+use piton_script::Program;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome, exit};
+use crate::gates::{Directory, InboxItem, who_may};
+use crate::views::RunView;
+use crate::{clocks, console, views};
+
+/// Say what a run waits for, who can act, and with which command
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// Id of the run, or the beginning of one
+    run: String,
+}
+
+#[derive(Serialize)]
+struct StatusView {
+    #[serde(flatten)]
+    run: RunView,
+    /// Since when the run is in this status.
+    since: Timestamp,
+    holder: Option<Holder>,
+    /// What somebody can do, in the order that makes sense.
+    actions: Vec<Action>,
+    would_resume: WouldResume,
+    error: Option<Diagnostic>,
+}
+
+#[derive(Serialize)]
+struct Action {
+    /// What the run waits for, or what to do next.
+    what: String,
+    since: Option<Timestamp>,
+    who: String,
+    command: String,
+}
+
+#[derive(Serialize)]
+struct WouldResume {
+    /// Nothing that can be seen from here stands in the way; credentials are not tried.
+    cleanly: bool,
+    problems: Vec<String>,
+    /// A resume would wait again at once.
+    still_waits: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
+    let journal = context.journal()?;
+    let row = journal.find(&args.run)?;
+    let gates = journal.open_gates(&row.run)?;
+    let view = StatusView {
+        run: RunView::from(&row),
+        since: row.summary.updated_at,
+        holder: row.holder.clone(),
+        actions: actions(context, &row, &gates)?,
+        would_resume: would_resume(context, &row, &gates)?,
+        error: row.summary.error.clone(),
+    };
+    match context.json {
+        true => console::document(&view),
+        false => show(&row, &view),
+    }
+    Ok(exit::DONE)
+}
+
+fn show(row: &RunRow, view: &StatusView) {
+    let since = views::moment(view.since);
+    console::out(&format!("run {} of {} is {} since {since}", row.run, row.runbook, row.status()));
+    if let Some(holder) = &view.holder {
+        console::out(&format!("driven by process {} on {}", holder.pid, holder.host));
+    }
+    if let Some(error) = &view.error {
+        console::out(&format!("{}: {}", error.code, error.message));
+    }
+    for action in &view.actions {
+        let since = action.since.map_or_else(String::new, |at| {
+            format!(" since {}", views::moment(at))
+        });
+        console::out(&format!("{}{since}, for {}:", action.what, action.who));
+        console::out(&format!("  {}", action.command));
+    }
+    if !row.status().is_final() && view.holder.is_none() {
+        match (view.would_resume.cleanly, view.would_resume.still_waits) {
+            (true, false) => console::out("a resume would go on now"),
+            (true, true) => console::out("a resume would wait again"),
+            (false, _) => {
+                console::out("a resume would be refused:");
+                for problem in &view.would_resume.problems {
+                    console::out(&format!("  {problem}"));
+                }
+            }
+        }
+    }
+}
+
+fn actions(context: &Context, row: &RunRow, gates: &[OpenGate]) -> Result<Vec<Action>, Failure> {
+    let run = row.run.0.as_str();
+    let mut actions = Vec::new();
+    let directory = Directory::of(context, row.summary.world.as_deref())?;
+    for gate in gates.iter().filter(|gate| !is_decided(gate)) {
+        let item = InboxItem::new(context, &row.run, gate, &directory);
+        actions.push(Action {
+            what: format!("gate {} is open", item.gate),
+            since: Some(gate.opened_at),
+            who: who_may(&gate.request),
+            command: item.approve_with,
+        });
+    }
+    if let Some(Reason::Credentials { alias, renew_with: Some(command), .. }) = &row.summary.reason {
+        actions.push(Action {
+            what: format!("the credentials of {alias} do not work"),
+            since: Some(row.summary.updated_at),
+            who: "whoever holds them".to_owned(),
+            command: command.clone(),
+        });
+    }
+    if let Some(Reason::Doubt { key, operation, .. }) = &row.summary.reason {
+        let words = ["resolve", run, key.as_str(), "--retry", "-m", "REASON"];
+        actions.push(Action {
+            what: format!("{operation} is in doubt"),
+            since: Some(row.summary.updated_at),
+            who: "anybody who can look in AWS".to_owned(),
+            command: context.command(&words),
+        });
+    }
+    let go_on = match row.status() {
+        RunStatus::Suspended | RunStatus::Interrupted => Some(vec!["resume", run]),
+        RunStatus::Failed if row.summary.retry_from.is_some() => {
+            Some(vec!["resume", run, "--retry"])
+        }
+        _ => None,
+    };
+    if let Some(words) = go_on {
+        actions.push(Action {
+            what: "the run goes on with a resume".to_owned(),
+            since: None,
+            who: "anybody with its credentials".to_owned(),
+            command: context.command(&words),
+        });
+    }
+    Ok(actions)
+}
+
+/// Whether the answers so far settle a gate, so that the next driver goes on there.
+fn is_decided(gate: &OpenGate) -> bool {
+    let last = gate.decisions.last().map_or(gate.opened_at, |decision| decision.at);
+    gate::verdict(&gate.request, &gate.decisions, last).is_some()
+}
+
+fn would_resume(
+    context: &Context,
+    row: &RunRow,
+    gates: &[OpenGate],
+) -> Result<WouldResume, Failure> {
+    let mut problems = Vec::new();
+    if let Some(holder) = &row.holder {
+        problems.push(format!("process {} on {} drives it", holder.pid, holder.host));
+    }
+    match row.status() {
+        RunStatus::Stuck => problems.push("a doubt is not settled".to_owned()),
+        RunStatus::Mismatch => problems.push("its script asks for something else".to_owned()),
+        _ => {}
+    }
+    let journal = context.journal()?;
+    let files = journal.program(&row.program)?;
+    if let Err(diagnostics) = Program::from_files(&row.runbook, files) {
+        problems.extend(diagnostics.into_iter().map(|diagnostic| diagnostic.message));
+    }
+    let home = context.home()?;
+    let mut now = clocks::machine_now();
+    if let Some(name) = &row.summary.world {
+        match home.worlds().stored(name) {
+            Ok(world) => now = clocks::timestamp(world.sandbox.now()?),
+            Err(_) => problems.push(format!("its world {name} is gone")),
+        }
+    }
+    if !journal.sealed(&row.run)?.is_empty() && !home.key_path().is_file() {
+        problems.push(format!("{} is gone, and secrets are sealed with it", home.key_path().display()));
+    }
+    let waits_for_people = matches!(row.summary.reason, Some(Reason::Gates))
+        && gates
+            .iter()
+            .all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none());
+    // A virtual clock waits for nothing but people.
+    let waits_for_time = match &row.summary.reason {
+        Some(Reason::Timer { until, .. }) => row.summary.world.is_none() && *until > now,
+        _ => false,
+    };
+    Ok(WouldResume {
+        cleanly: problems.is_empty() && !row.status().is_final(),
+        problems,
+        still_waits: waits_for_people || waits_for_time,
+    })
+}

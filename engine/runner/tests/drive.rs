@@ -1,0 +1,18 @@
+//! Whole runs against a small AWS in memory: what is journaled, what is sent, and what a crash at
+//! any boundary leaves.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "drive/support.rs"]
+mod support;
+
+#[path = "drive/crash.rs"]
+mod crash;
+#[path = "drive/doubt.rs"]
+mod doubt;
+#[path = "drive/gates.rs"]
+mod gates;
+#[path = "drive/runs.rs"]
+mod runs;
+#[path = "drive/secrets.rs"]
+mod secrets;

@@ -1,0 +1,76 @@
+//! Calls whose outcome is unknown, by class.
+
+use piton_core::entry::{Body, Settled, Settlement};
+use piton_core::key::Key;
+use piton_core::ports::Mail;
+use piton_core::status::{RunStatus, WaitingKind};
+use serde_json::json;
+
+use crate::support::{Boundary, Home, Killer, Trouble, script, start};
+
+#[test]
+fn a_lost_reply_of_a_natural_key_is_found_and_adopted_at_once() {
+    let home = Home::new();
+    home.cloud.trouble("create_role", Trouble::LoseReply);
+    let body = "let r = aws(\"admin\").iam.create_role(#{ RoleName: \"R\", AssumeRolePolicyDocument: \"{}\" }); output(\"arn\", r.Role.Arn);";
+    let (run, driven) = home.start(&script(body));
+    assert_eq!(driven.unwrap().end.status, RunStatus::Succeeded);
+    assert_eq!((home.cloud.calls("create_role"), home.cloud.effects("create_role")), (1, 1));
+    let adopted = home.entries(&run).iter().any(|stored| {
+        matches!(&stored.entry.body, Body::Outcome(outcome) if outcome.adopted)
+    });
+    assert!(adopted);
+}
+
+#[test]
+fn a_lost_reply_of_a_token_is_sent_again_with_the_same_token() {
+    let home = Home::new();
+    home.cloud.trouble("create_secret", Trouble::LoseReply);
+    let body = "aws(\"admin\").secretsmanager.create_secret(#{ Name: \"s\", SecretString: \"longsecret\" });";
+    let (_, driven) = home.start(&script(body));
+    assert_eq!(driven.unwrap().end.status, RunStatus::Succeeded);
+    assert_eq!((home.cloud.calls("create_secret"), home.cloud.effects("create_secret")), (2, 1));
+    let received = home.cloud.received.lock().unwrap();
+    assert_eq!(received[0].input["ClientRequestToken"], received[1].input["ClientRequestToken"]);
+}
+
+#[test]
+fn what_nobody_can_look_up_is_put_to_a_person_and_goes_on_as_they_say() {
+    for (how, calls, key) in [
+        (Settlement::Retry, 2, "very"),
+        (Settlement::Adopt { output: json!({"AccessKey": {"AccessKeyId": "AKIAADOPTED"}}) }, 1, "AKIAADOPTED"),
+    ] {
+        let home = Home::new();
+        let killer = Killer::at(Boundary::AfterEffect, 0);
+        let body = "let k = aws(\"admin\").iam.create_access_key(#{ UserName: \"u\" }); output(\"id\", k.AccessKey.AccessKeyId);";
+        let (run, _) = start(&home.fragile_process(&killer), &script(body), &[]);
+        let stuck = home.resume(&run);
+        assert_eq!(stuck.end.status, RunStatus::Stuck);
+        assert_eq!(stuck.end.waiting_for[0].kind, WaitingKind::Doubt);
+        assert_eq!(stuck.end.waiting_for[0].gate.as_deref(), Some("#0"));
+        let settled = Settled { how, reason: "looked in the console".to_owned(), by: None };
+        let mail = Mail::Settle { key: Key::from_text("#0"), settled };
+        home.process().ports.journal.post(&run, &mail).unwrap();
+        assert_eq!(home.resume(&run).end.status, RunStatus::Succeeded);
+        assert_eq!(home.cloud.calls("create_access_key"), calls);
+        let output = home.entries(&run).iter().find_map(|stored| match &stored.entry.body {
+            Body::Output(output) => Some(output.value.clone()),
+            _ => None,
+        });
+        let expected = if key == "very" { json!("AKIAEXAMPLE") } else { json!(key) };
+        assert_eq!(output, Some(expected));
+    }
+}
+
+#[test]
+fn a_thing_of_that_name_from_before_is_not_adopted() {
+    let home = Home::new();
+    let old = json!({"RoleName": "R", "Arn": "old", "CreateDate": "2020-01-01T00:00:00Z"});
+    home.cloud.things.lock().unwrap().insert("role/R".to_owned(), old);
+    let killer = Killer::at(Boundary::BeforeEffect, 0);
+    let body = "aws(\"admin\").iam.create_role(#{ RoleName: \"R\", AssumeRolePolicyDocument: \"{}\" });";
+    let (run, _) = start(&home.fragile_process(&killer), &script(body), &[]);
+    let driven = home.resume(&run);
+    assert_eq!(driven.end.status, RunStatus::Failed);
+    assert!(driven.end.error.unwrap().message.contains("EntityAlreadyExists"));
+}

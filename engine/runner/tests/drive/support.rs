@@ -1,0 +1,570 @@
+//! A home, an AWS in memory, and ways to break both.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use piton_core::account::{AccountRef, Principal};
+use piton_core::entry::{Entry, Head, StoredEntry};
+use piton_core::event::RunEvent;
+use piton_core::gate::{Admission, Decider, Decision, Verdict};
+use piton_core::key::Key;
+use piton_core::ports::{
+    Answer, AwsError, Call, CallFailure, CallPreview, Clock, Entropy, EventSink, Holder,
+    IdentifyError, Journal, JournalError, Lease, Mail, NewRun, OpenGate, Operations, Pending,
+    Person, ProgramFile, RunId, RunRow,
+};
+use piton_core::status::RunSummary;
+use piton_core::time::{Span, Timestamp};
+use piton_journal::SqliteJournal;
+use piton_runner::vault::SealingKey;
+use piton_runner::{
+    Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start, new_run_id,
+};
+use piton_script::Program;
+use piton_script::params::{self, Given};
+use serde_json::{Value, json};
+
+/// Where a crash happens: the how-manieth boundary, counted over appends and sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boundary {
+    BeforeAppend,
+    AfterAppend,
+    BeforeEffect,
+    AfterEffect,
+}
+
+/// Kills the "process" at a boundary: from then on nothing is written and nothing is sent.
+#[derive(Default)]
+pub(crate) struct Killer {
+    at: Mutex<Option<(Boundary, u64)>>,
+    appends: AtomicU64,
+    sends: AtomicU64,
+    dead: std::sync::atomic::AtomicBool,
+}
+
+impl Killer {
+    pub(crate) fn at(boundary: Boundary, count: u64) -> Arc<Self> {
+        let killer = Self::default();
+        *killer.at.lock().unwrap() = Some((boundary, count));
+        Arc::new(killer)
+    }
+
+    pub(crate) fn has_killed(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    fn strikes(&self, boundary: Boundary, count: u64) -> bool {
+        let strikes = *self.at.lock().unwrap() == Some((boundary, count));
+        if strikes {
+            self.dead.store(true, Ordering::SeqCst);
+        }
+        strikes
+    }
+
+    fn killed() -> JournalError {
+        JournalError::Storage("killed".to_owned())
+    }
+}
+
+/// A journal whose process can be killed.
+pub(crate) struct Fragile {
+    inner: SqliteJournal,
+    killer: Arc<Killer>,
+}
+
+impl Fragile {
+    fn write<T>(
+        &self,
+        write: impl FnOnce() -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if self.killer.has_killed() {
+            return Err(Killer::killed());
+        }
+        let count = self.killer.appends.fetch_add(1, Ordering::SeqCst);
+        if self.killer.strikes(Boundary::BeforeAppend, count) {
+            return Err(Killer::killed());
+        }
+        let written = write()?;
+        if self.killer.strikes(Boundary::AfterAppend, count) {
+            return Err(Killer::killed());
+        }
+        Ok(written)
+    }
+}
+
+impl Journal for Fragile {
+    fn create(
+        &self,
+        run: &NewRun,
+        entries: &[Entry],
+        summary: &RunSummary,
+        holder: &Holder,
+    ) -> Result<Box<dyn Lease>, JournalError> {
+        self.inner.create(run, entries, summary, holder)
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
+        self.inner.runs()
+    }
+
+    fn find(&self, prefix: &str) -> Result<RunRow, JournalError> {
+        self.inner.find(prefix)
+    }
+
+    fn acquire(&self, run: &RunId, holder: &Holder) -> Result<Box<dyn Lease>, JournalError> {
+        self.inner.acquire(run, holder)
+    }
+
+    fn renew(&self, lease: &dyn Lease, now: Timestamp) -> Result<(), JournalError> {
+        self.inner.renew(lease, now)
+    }
+
+    fn append(
+        &self,
+        lease: &dyn Lease,
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError> {
+        self.write(|| self.inner.append(lease, entries, summary))
+    }
+
+    fn entries(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, JournalError> {
+        self.inner.entries(run, after, limit)
+    }
+
+    fn program(
+        &self,
+        program: &piton_core::canonical::Digest,
+    ) -> Result<Vec<ProgramFile>, JournalError> {
+        self.inner.program(program)
+    }
+
+    fn sealed(&self, run: &RunId) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.inner.sealed(run)
+    }
+
+    fn seal(&self, lease: &dyn Lease, name: &str, value: &[u8]) -> Result<(), JournalError> {
+        self.inner.seal(lease, name, value)
+    }
+
+    fn open_gates(&self, run: &RunId) -> Result<Vec<OpenGate>, JournalError> {
+        self.inner.open_gates(run)
+    }
+
+    fn post(&self, run: &RunId, mail: &Mail) -> Result<Admission, JournalError> {
+        self.inner.post(run, mail)
+    }
+
+    fn mail(&self, run: &RunId) -> Result<Vec<(u64, Mail)>, JournalError> {
+        self.inner.mail(run)
+    }
+
+    fn take_mail(
+        &self,
+        lease: &dyn Lease,
+        mail: &[u64],
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError> {
+        self.write(|| self.inner.take_mail(lease, mail, entries, summary))
+    }
+
+    fn remove(&self, run: &RunId) -> Result<(), JournalError> {
+        self.inner.remove(run)
+    }
+}
+
+/// One call as the AWS in memory got it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Received {
+    pub(crate) operation: String,
+    pub(crate) input: Value,
+    /// The call changed something.
+    pub(crate) effect: bool,
+}
+
+/// What the AWS in memory does besides its duty, once for each entry.
+#[derive(Debug, Clone)]
+pub(crate) enum Trouble {
+    Refuse(&'static str),
+    LoseReply,
+    Expire,
+    BeSilent,
+}
+
+/// A small AWS: named things by kind, tokens, a call log.
+#[derive(Default)]
+pub(crate) struct Cloud {
+    pub(crate) things: Mutex<BTreeMap<String, Value>>,
+    pub(crate) received: Mutex<Vec<Received>>,
+    /// Trouble by operation, taken from the front.
+    pub(crate) trouble: Mutex<BTreeMap<String, Vec<Trouble>>>,
+    /// Who an alias is, when it is not the user of that name.
+    pub(crate) people: Mutex<BTreeMap<String, String>>,
+    tokens: Mutex<BTreeMap<String, Value>>,
+    millis: AtomicI64,
+}
+
+impl Cloud {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_767_225_600_000 + self.millis.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn pass(&self, span: Span) {
+        self.millis.fetch_add(span.millis() as i64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn trouble(&self, operation: &str, trouble: Trouble) {
+        self.trouble.lock().unwrap().entry(operation.to_owned()).or_default().push(trouble);
+    }
+
+    pub(crate) fn effects(&self, operation: &str) -> usize {
+        let received = self.received.lock().unwrap();
+        received.iter().filter(|call| call.effect && call.operation == operation).count()
+    }
+
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.received.lock().unwrap().iter().filter(|call| call.operation == operation).count()
+    }
+
+    fn refuse(call: &Call, code: &str, status: u16) -> CallFailure {
+        CallFailure::Refused(AwsError {
+            service: call.service.clone(),
+            operation: call.operation.clone(),
+            code: code.to_owned(),
+            message: format!("{} says {code} to {}", call.operation, call.input),
+            http_status: Some(status),
+            request_id: Some("r-1".to_owned()),
+            retryable: false,
+        })
+    }
+
+    fn answer(&self, call: &Call) -> Result<(Value, bool), CallFailure> {
+        let mut things = self.things.lock().unwrap();
+        let text = |member: &str| call.input[member].as_str().unwrap_or_default().to_owned();
+        let created = self.now().to_string();
+        match call.operation.as_str() {
+            "create_role" => {
+                let name = text("RoleName");
+                if things.contains_key(&format!("role/{name}")) {
+                    return Err(Self::refuse(call, "EntityAlreadyExists", 409));
+                }
+                let role = json!({
+                    "RoleName": name, "Arn": format!("arn:aws:iam::1:role/{name}"), "Path": "/",
+                    "RoleId": "AROA", "CreateDate": created,
+                });
+                things.insert(format!("role/{name}"), role.clone());
+                Ok((json!({ "Role": role }), true))
+            }
+            "get_role" => match things.get(&format!("role/{}", text("RoleName"))) {
+                Some(role) => Ok((json!({ "Role": role }), false)),
+                None => Err(Self::refuse(call, "NoSuchEntity", 404)),
+            },
+            "tag_role" => {
+                let key = format!("tags/{}", text("RoleName"));
+                let tags = call.input["Tags"].clone();
+                let effect = things.insert(key, tags.clone()) != Some(tags);
+                Ok((json!({}), effect))
+            }
+            "create_secret" => {
+                let token = text("ClientRequestToken");
+                if let Some(answer) = self.tokens.lock().unwrap().get(&token) {
+                    return Ok((answer.clone(), false));
+                }
+                let name = text("Name");
+                let answer = json!({ "ARN": format!("arn:secret:{name}"), "Name": name });
+                let count = things.len();
+                things.insert(format!("secret/{name}/{count}"), call.input.clone());
+                self.tokens.lock().unwrap().insert(token, answer.clone());
+                Ok((answer, true))
+            }
+            "create_access_key" => {
+                let count = things.len();
+                things.insert(format!("key/{count}"), json!({}));
+                let key = json!({
+                    "AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "very-secret-key",
+                    "UserName": text("UserName"), "Status": "Active",
+                });
+                Ok((json!({ "AccessKey": key }), true))
+            }
+            "describe_secret" => {
+                let reads = self.calls("describe_secret");
+                Ok((json!({ "Name": if reads > 2 { "ready" } else { "pending" } }), false))
+            }
+            "get_secret_value" => {
+                Ok((json!({ "Name": "s", "SecretString": "fetched-secret" }), false))
+            }
+            "list_users" => Ok((json!({ "Users": [], "IsTruncated": false }), false)),
+            other => panic!("the AWS of this test does not know {other}"),
+        }
+    }
+}
+
+/// [`Cloud`] as a port, in one process.
+pub(crate) struct Client {
+    cloud: Arc<Cloud>,
+    killer: Arc<Killer>,
+}
+
+impl Operations for Client {
+    fn perform<'a>(&'a self, call: &'a Call) -> Pending<'a, Result<Answer, CallFailure>> {
+        let silent = || CallFailure::Unavailable { message: "killed".to_owned() };
+        Box::pin(async move {
+            if self.killer.has_killed() {
+                return Err(silent());
+            }
+            let count = self.killer.sends.fetch_add(1, Ordering::SeqCst);
+            if self.killer.strikes(Boundary::BeforeEffect, count) {
+                return Err(silent());
+            }
+            let trouble = {
+                let mut all = self.cloud.trouble.lock().unwrap();
+                all.get_mut(&call.operation).filter(|list| !list.is_empty()).map(|list| list.remove(0))
+            };
+            match trouble {
+                Some(Trouble::Refuse(code)) => return Err(Cloud::refuse(call, code, 403)),
+                Some(Trouble::BeSilent) => return Err(silent()),
+                Some(Trouble::Expire) => {
+                    return Err(CallFailure::Credentials {
+                        alias: call.account.alias.clone(),
+                        message: "the token expired".to_owned(),
+                        renew_with: Some("aws sso login".to_owned()),
+                    });
+                }
+                Some(Trouble::LoseReply) | None => {}
+            }
+            let answered = self.cloud.answer(call);
+            let effect = answered.as_ref().is_ok_and(|(_, effect)| *effect);
+            self.cloud.received.lock().unwrap().push(Received {
+                operation: call.operation.clone(),
+                input: call.input.clone(),
+                effect,
+            });
+            if self.killer.strikes(Boundary::AfterEffect, count) {
+                return Err(silent());
+            }
+            if matches!(trouble, Some(Trouble::LoseReply)) {
+                return Err(CallFailure::ReplyLost { message: "the line broke".to_owned() });
+            }
+            answered.map(|(output, _)| Answer { output, request_id: Some("r-2".to_owned()) })
+        })
+    }
+
+    fn identify<'a>(
+        &'a self,
+        account: &'a AccountRef,
+    ) -> Pending<'a, Result<Principal, IdentifyError>> {
+        let user = self.cloud.people.lock().unwrap().get(&account.alias).cloned();
+        Box::pin(async move { Ok(person(&user.unwrap_or_else(|| account.alias.clone()))) })
+    }
+
+    fn region(&self, _: &AccountRef) -> Option<String> {
+        Some("eu-west-1".to_owned())
+    }
+}
+
+pub(crate) fn person(name: &str) -> Principal {
+    Principal {
+        account: "111111111111".to_owned(),
+        arn: format!("arn:aws:iam::111111111111:user/{name}"),
+        region: "eu-west-1".to_owned(),
+    }
+}
+
+struct VirtualClock(Arc<Cloud>);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, span: Span) -> Pending<'_, ()> {
+        self.0.pass(span);
+        Box::pin(async {})
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+}
+
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn fill(&self, bytes: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = (count * 31 + index as u64 * 7) as u8;
+        }
+    }
+}
+
+/// Events of every process of a home.
+#[derive(Default)]
+pub(crate) struct Events(pub(crate) Mutex<Vec<RunEvent>>);
+
+impl EventSink for Events {
+    fn emit(&self, event: &RunEvent) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+struct Nobody;
+
+impl Person for Nobody {
+    fn decide(&self, _: &RunId, _: &OpenGate) -> Option<Decision> {
+        None
+    }
+
+    fn confirm_call(&self, _: &Key, _: &CallPreview) -> bool {
+        true
+    }
+}
+
+/// A home folder with the AWS that its runs talk to. Each process is a fresh [`Engine`].
+pub(crate) struct Home {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) events: Arc<Events>,
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    processes: AtomicU64,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            cloud: Arc::default(),
+            events: Arc::default(),
+            folder: tempfile::tempdir().unwrap(),
+            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+            processes: AtomicU64::new(0),
+        }
+    }
+
+    /// A process that nothing kills.
+    pub(crate) fn process(&self) -> Engine {
+        self.fragile_process(&Arc::default())
+    }
+
+    /// A process that dies where the killer says.
+    pub(crate) fn fragile_process(&self, killer: &Arc<Killer>) -> Engine {
+        let pid = self.processes.fetch_add(1, Ordering::SeqCst);
+        let cloud = Arc::clone(&self.cloud);
+        let inner =
+            SqliteJournal::open(self.folder.path(), Arc::new(move || cloud.now())).unwrap();
+        let client = Client { cloud: Arc::clone(&self.cloud), killer: Arc::clone(killer) };
+        Engine {
+            ports: Ports {
+                journal: Arc::new(Fragile { inner, killer: Arc::clone(killer) }),
+                operations: Arc::new(client),
+                clock: Arc::new(VirtualClock(Arc::clone(&self.cloud))),
+                entropy: Arc::new(Counter(AtomicU64::new(pid * 1000))),
+                events: Arc::clone(&self.events) as Arc<dyn EventSink>,
+                person: Arc::new(Nobody),
+            },
+            sealing_key: SealingKey::new([9; 32]),
+            holder: Holder {
+                host: "test".to_owned(),
+                pid: pid as u32,
+                since: self.cloud.now(),
+            },
+            runtime: self.runtime.handle().clone(),
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    pub(crate) fn start(&self, script: &str) -> (RunId, Result<Driven, RunnerError>) {
+        start(&self.process(), script, &[])
+    }
+
+    pub(crate) fn resume(&self, run: &RunId) -> Driven {
+        self.process().resume(run, &plain()).unwrap()
+    }
+
+    /// The bytes of every file of the home.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                all.extend(std::fs::read(path).unwrap());
+            }
+        }
+        all
+    }
+
+    /// Every entry of a run.
+    pub(crate) fn entries(&self, run: &RunId) -> Vec<StoredEntry> {
+        self.process().ports.journal.entries(run, 0, 10_000).unwrap()
+    }
+
+    /// Answers the only open gate of a run.
+    pub(crate) fn decide(
+        &self,
+        run: &RunId,
+        who: &str,
+        verdict: Verdict,
+    ) -> Result<Admission, JournalError> {
+        let journal = self.process().ports.journal;
+        let gate = journal.open_gates(run).unwrap().remove(0);
+        let decision = Decision {
+            gate: gate.request.gate.clone(),
+            verdict,
+            by: Decider { alias: Some(who.to_owned()), principal: person(who) },
+            comment: Some("seen".to_owned()),
+            fields: Value::Null,
+            evidence: None,
+            at: self.cloud.now(),
+            digest: gate.request.digest,
+        };
+        journal.post(run, &Mail::Decision(decision))
+    }
+}
+
+/// Starts a script with parameters.
+pub(crate) fn start(
+    engine: &Engine,
+    script: &str,
+    given: &[(&str, Value)],
+) -> (RunId, Result<Driven, RunnerError>) {
+    let file = ProgramFile { path: "test.rhai".to_owned(), text: script.to_owned() };
+    let program = Program::from_files("test", vec![file])
+        .unwrap_or_else(|problems| panic!("the script is wrong: {problems:#?}"));
+    let given: Vec<(String, Given)> =
+        given.iter().map(|(name, value)| ((*name).to_owned(), Given::Value(value.clone()))).collect();
+    let params = params::bind(program.declaration(), &given, true).unwrap();
+    let run = new_run_id(engine.ports.entropy.as_ref());
+    let started = engine.start(Start {
+        run: run.clone(),
+        program,
+        source: None,
+        params,
+        name: None,
+        labels: Vec::new(),
+        world: Some("memory".to_owned()),
+        requester: Some(person("admin")),
+        options: options(),
+    });
+    (run, started)
+}
+
+pub(crate) fn options() -> Options {
+    Options { wait_limit: None, step_mode: false }
+}
+
+pub(crate) fn plain() -> Resume {
+    Resume { retry: false, rebind: Vec::new(), options: options() }
+}
+
+/// A script with the account `admin`.
+pub(crate) fn script(body: &str) -> String {
+    format!(
+        "runbook(#{{ title: \"test\", accounts: #{{ admin: #{{ doc: \"a\" }}, carol: #{{ doc: \"c\" }} }} }});\n{body}"
+    )
+}

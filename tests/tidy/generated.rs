@@ -1,0 +1,124 @@
+//! Reference pages that are written from the code: the command line and the standard library.
+//!
+//! `PITON_BLESS=1 cargo test --release --test piton-tests tidy::generated` writes them; without it a
+//! page that differs from the code fails.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use super::{File, files, root};
+
+/// Where the generated part of a page begins and ends.
+const BEGIN: &str = "<!-- generated: begin -->";
+const END: &str = "<!-- generated: end -->";
+
+/// Compares the generated part of a page, or writes it.
+#[track_caller]
+fn compare(page: &str, wanted: &str) {
+    let path = root().join(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let (before, rest) = text.split_once(BEGIN).expect("the page has its generated part");
+    let (found, after) = rest.split_once(END).expect("the generated part ends");
+    let wanted = format!("\n\n{}\n\n", wanted.trim());
+    if std::env::var_os("PITON_BLESS").is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{wanted}{END}{after}"))
+            .unwrap_or_else(|error| panic!("{page}: {error}"));
+        return;
+    }
+    let difference =
+        found.lines().zip(wanted.lines()).enumerate().find(|(_, (found, wanted))| found != wanted);
+    assert!(
+        found == wanted,
+        "{page} is not what the code says ({}); write it again:\n  \
+         PITON_BLESS=1 cargo test --release --test piton-tests tidy::generated",
+        difference.map_or_else(
+            || "it ends elsewhere".to_owned(),
+            |(number, (found, wanted))| format!("line {number}: `{found}` is `{wanted}` now"),
+        )
+    );
+}
+
+/// What `piton <words> --help` says.
+fn help(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_piton"))
+        .args(words)
+        .arg("--help")
+        .env_remove("COLUMNS")
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success(), "piton {words:?} --help failed");
+    let text = String::from_utf8(output.stdout).expect("help is text");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+/// The commands that a help text lists.
+fn commands(help: &str) -> Vec<String> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn describe(words: &[&str], page: &mut String) {
+    let text = help(words);
+    let level = "#".repeat(2 + words.len().saturating_sub(1));
+    let name = words.iter().fold("piton".to_owned(), |name, word| format!("{name} {word}"));
+    // Writing to a String cannot fail.
+    let _ = write!(page, "{level} {name}\n\n```text\n{text}\n```\n\n");
+    for command in commands(&text) {
+        let below: Vec<&str> = words.iter().copied().chain([command.as_str()]).collect();
+        describe(&below, page);
+    }
+}
+
+#[test]
+fn the_command_line_is_documented_as_it_is() {
+    let mut page = String::new();
+    describe(&[], &mut page);
+    assert!(page.contains("## piton run\n"), "the help's list of commands is not read as it is");
+    compare("docs/reference/cli.md", &page);
+}
+
+#[test]
+fn the_standard_library_is_documented_as_it_is() {
+    let modules = files("stdlib");
+    assert!(modules.len() > 5, "the standard library is not where it was");
+    let mut page = String::new();
+    for module in modules.iter().filter(|file| file.has_ending("rhai")) {
+        describe_module(module, &mut page);
+    }
+    compare("docs/reference/stdlib.md", &page);
+}
+
+fn describe_module(module: &File, page: &mut String) {
+    let name = module.name().trim_end_matches(".rhai");
+    let header: Vec<&str> = module.text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+    // Writing to a String cannot fail.
+    let _ = write!(page, "## std/{name}\n\n{}\n\n", unindented(&header));
+    let mut documentation: Vec<&str> = Vec::new();
+    for line in module.text.lines() {
+        if let Some(text) = line.strip_prefix("///") {
+            documentation.push(text);
+            continue;
+        }
+        if let Some(signature) = line.strip_prefix("fn ").and_then(|rest| rest.split('{').next()) {
+            let signature = signature.trim();
+            assert!(!documentation.is_empty(), "{}: `{signature}` has no docs", module.path);
+            let text = unindented(&documentation).replace("# Example\n", "Example:\n\n");
+            let _ = write!(page, "### `{name}::{signature}`\n\n{text}\n\n");
+        }
+        documentation.clear();
+    }
+}
+
+fn unindented(lines: &[&str]) -> String {
+    let lines: Vec<&str> = lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    lines.join("\n").trim().to_owned()
+}

@@ -1,1 +1,9 @@
-//! Integration tests.
+//! Integration tests of the whole program: one binary, so that it is linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod cli;
+mod clients;
+mod kill;
+mod support;
+mod tidy;

@@ -6,6 +6,7 @@
 
 mod crates;
 mod documents;
+mod examples;
 mod generated;
 mod source;
 

@@ -20,7 +20,10 @@ fn main() -> io::Result<()> {
             && !stem.ends_with(".test")
         {
             let path = file.display().to_string();
-            writes(&mut table, &format!("    ({:?}, include_str!({path:?})),\n", format!("std/{stem}")));
+            writes(
+                &mut table,
+                &format!("    ({:?}, include_str!({path:?})),\n", format!("std/{stem}")),
+            );
         }
     }
     writes(&mut table, "];\npub(super) static RUNBOOKS: &[(&str, &[(&str, &str)])] = &[\n");
@@ -49,7 +52,9 @@ fn writes(out: &mut String, text: &str) {
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = match fs::read_dir(folder) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?,
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };

@@ -96,7 +96,8 @@ fn every_invariant_names_its_test() {
         match paragraph.split("Held by").nth(1) {
             None => problems.push(format!("{beginning}...: no `Held by`")),
             Some(held) => {
-                let named = in_code(held).into_iter().filter(|name| !name.contains(['/', '.', ' ']));
+                let named =
+                    in_code(held).into_iter().filter(|name| !name.contains(['/', '.', ' ']));
                 let named: Vec<&str> = named.collect();
                 if named.is_empty() {
                     problems.push(format!("{beginning}...: names no test"));
@@ -141,8 +142,7 @@ fn links_lead_somewhere() {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let path =
-                if path.is_empty() { root().join(&file.path) } else { folder.join(path) };
+            let path = if path.is_empty() { root().join(&file.path) } else { folder.join(path) };
             let Ok(text) = fs::read_to_string(&path) else {
                 if !path.exists() {
                     problems.push(format!("{}: {target}", file.path));

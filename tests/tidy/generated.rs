@@ -99,7 +99,8 @@ fn the_standard_library_is_documented_as_it_is() {
 
 fn describe_module(module: &File, page: &mut String) {
     let name = module.name().trim_end_matches(".rhai");
-    let header: Vec<&str> = module.text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+    let header: Vec<&str> =
+        module.text.lines().map_while(|line| line.strip_prefix("//!")).collect();
     // Writing to a String cannot fail.
     let _ = write!(page, "## std/{name}\n\n{}\n\n", unindented(&header));
     let mut documentation: Vec<&str> = Vec::new();
@@ -119,6 +120,7 @@ fn describe_module(module: &File, page: &mut String) {
 }
 
 fn unindented(lines: &[&str]) -> String {
-    let lines: Vec<&str> = lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let lines: Vec<&str> =
+        lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     lines.join("\n").trim().to_owned()
 }

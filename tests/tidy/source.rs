@@ -22,7 +22,7 @@ fn every_file_says_what_it_is_for() {
         .iter()
         .filter(|file| {
             let first = file.text.lines().find(|line| !line.contains("@generated"));
-            !first.is_some_and(|line| line.starts_with("//! ") && line.len() > 12)
+            !first.is_some_and(|line| line.starts_with("//! ") && line.len() > 8)
         })
         .map(|file| file.path.clone())
         .collect();
@@ -68,7 +68,9 @@ fn files_stay_readable() {
 fn functions_stay_readable() {
     let mut problems = Vec::new();
     let mut met = 0;
-    for file in rust_files().iter().filter(|file| !file.is_generated()) {
+    // A test may be a long table of cases.
+    let is_test = |file: &File| file.path.contains("tests/") || file.name() == "tests.rs";
+    for file in rust_files().iter().filter(|file| !file.is_generated() && !is_test(file)) {
         for (name, lines) in functions(file) {
             let listed = LONG_FUNCTIONS
                 .iter()
@@ -76,7 +78,10 @@ fn functions_stay_readable() {
             met += usize::from(listed.is_some());
             let limit = listed.map_or(FUNCTION_LINES, |(_, _, lines)| *lines);
             if lines > limit {
-                problems.push(format!("{}: `{name}` has {lines} lines, the limit is {limit}", file.path));
+                problems.push(format!(
+                    "{}: `{name}` has {lines} lines, the limit is {limit}",
+                    file.path
+                ));
             } else if listed.is_some() && lines < limit {
                 problems.push(format!(
                     "{}: `{name}` shrank to {lines} lines: say so in LONG_FUNCTIONS",

@@ -97,7 +97,7 @@ pub(crate) fn run(context: &Context, args: &DecideArgs, verdict: Verdict) -> Out
     let admission = journal
         .post(&choice.row.run, &Mail::Decision(decision.clone()))
         .map_err(|error| explained(context, &choice, error))?;
-    tell(context, &choice, &decision, admission);
+    tell(context, args, &choice, &decision, admission);
     if !args.resume {
         return Ok(exit::DONE);
     }
@@ -105,7 +105,13 @@ pub(crate) fn run(context: &Context, args: &DecideArgs, verdict: Verdict) -> Out
     resume::go_on(context, &choice.row, &choice.surroundings, &how)
 }
 
-fn tell(context: &Context, choice: &Choice, decision: &Decision, admission: Admission) {
+fn tell(
+    context: &Context,
+    args: &DecideArgs,
+    choice: &Choice,
+    decision: &Decision,
+    admission: Admission,
+) {
     let run = &choice.row.run.0;
     let line = DecidedLine {
         event: "decided",
@@ -125,7 +131,7 @@ fn tell(context: &Context, choice: &Choice, decision: &Decision, admission: Admi
     }
     let again = if line.repeated { ", as before" } else { "" };
     console::out(&format!("gate {} of run {run}: {} by {}{again}", line.gate, line.decision, line.by));
-    if choice.row.holder.is_none() {
+    if choice.row.holder.is_none() && !args.resume {
         console::err(&format!("then go on with:  {}", line.resume_with));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Lines {
 /// What was told already.
 #[derive(Default)]
 struct Seen {
-    /// Open steps by path, with how many are around each.
+    /// Open steps by path, with how many are open with each.
     depths: HashMap<String, usize>,
     /// Waits and retries that have their line.
     told: HashSet<String>,
@@ -74,8 +74,10 @@ impl EventSink for Lines {
                 self.screen.activity(name);
             }
             EventKind::StepClosed { path, name, ok, took } => {
-                self.seen().depths.remove(path);
-                self.nested(&format!("{} {name}, {took}", word(*ok)));
+                // Its line may come after the next step's beginning: it has its own depth.
+                let depth = self.seen().depths.remove(path).unwrap_or(1).saturating_sub(1);
+                let line = format!("{} {name}, {took}", word(*ok));
+                self.screen.line(&format!("{}{line}", "  ".repeat(depth)));
             }
             EventKind::Calling { account, service, operation, .. } => {
                 self.screen.activity(&format!("{service}.{operation} as {account}"));

@@ -156,7 +156,6 @@ impl Driver {
                 return Err(self.suspend(&mut self.state(), Reason::Interrupted));
             }
             let mut state = self.state();
-            self.check_cancel(&mut state)?;
             let intent = Intent {
                 service: call.service.clone(),
                 operation: call.operation.clone(),
@@ -260,7 +259,7 @@ impl Driver {
         let now = self.now();
         let mut state = self.state();
         let Some(Mode::Retrying(retrying)) = state.modes.last_mut() else { return None };
-        let awaited = retrying.on.iter().any(|code| *code == error.code);
+        let awaited = retrying.on.contains(&error.code);
         if !awaited || now.after(retrying.every) > retrying.deadline {
             return None;
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use piton_core::account::{AccountRef, Principal};
 use piton_core::diagnostic::{Code, Diagnostic};
@@ -31,6 +31,10 @@ use crate::vault::Vault;
 
 /// How often a driver says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How often a driver that is busy looks whether somebody cancelled its run. One that waits looks
+/// by itself.
+const CANCEL_LOOK: Duration = Duration::from_secs(1);
 
 /// How the driver treats a call right now.
 pub(crate) enum Mode {
@@ -95,6 +99,8 @@ pub(crate) struct Driver {
     /// Secret parameters that Secrets Manager holds: ARN by name.
     pub(crate) references: HashMap<String, String>,
     pub(crate) rebind: Vec<String>,
+    /// Somebody left a cancel in the mailbox.
+    cancelled: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -149,17 +155,24 @@ impl Driver {
         if self.engine.interrupt.is_raised() {
             return Err(self.suspend(state, Reason::Interrupted));
         }
+        if self.cancelled.load(Ordering::SeqCst) {
+            return Err(self.end(state, Ending::Cancelled));
+        }
         Ok(())
     }
 
-    /// Whether somebody left a cancel. Read where the driver commits anyway.
+    /// Looks whether somebody left a cancel: where the driver is about to wait.
     pub(crate) fn check_cancel(&self, state: &mut State) -> Result<(), Halt> {
-        let mail = self.engine.ports.journal.mail(&self.run);
-        let mail = mail.map_err(|error| self.end(state, Ending::Journal(error)))?;
-        match mail.iter().any(|(_, mail)| matches!(mail, Mail::Cancel { .. })) {
-            true => Err(self.end(state, Ending::Cancelled)),
-            false => Ok(()),
+        match self.is_cancelled() {
+            Ok(true) => Err(self.end(state, Ending::Cancelled)),
+            Ok(false) => Ok(()),
+            Err(error) => Err(self.end(state, Ending::Journal(error))),
         }
+    }
+
+    fn is_cancelled(&self) -> Result<bool, JournalError> {
+        let mail = self.engine.ports.journal.mail(&self.run)?;
+        Ok(mail.iter().any(|(_, mail)| matches!(mail, Mail::Cancel { .. })))
     }
 
     /// Proves who an account is, once in each process, and records it the first time.
@@ -355,6 +368,7 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         vault: Vault::default(),
         references: HashMap::new(),
         rebind: Vec::new(),
+        cancelled: AtomicBool::new(false),
         state: Mutex::new(State::new(machine, recorder, bound.clone())),
     };
     driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
@@ -607,6 +621,7 @@ fn rebuild(
         vault: Vault::default(),
         references: HashMap::new(),
         rebind: how.rebind.clone(),
+        cancelled: AtomicBool::new(false),
         state: Mutex::new(State::new(machine, recorder, bound)),
     };
     for secret in secrets {
@@ -841,7 +856,7 @@ fn run_end(summary: &RunSummary) -> RunEnd {
     RunEnd { status: summary.status, waiting_for: summary.waiting_for(), error }
 }
 
-/// Says every few seconds that the driver is alive, on a thread of its own.
+/// Says every few seconds that the driver is alive, and looks for a cancel, on a thread of its own.
 struct Heart {
     beats: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -851,23 +866,26 @@ impl Heart {
     fn start(driver: &Arc<Driver>) -> Self {
         let beats = Arc::new((Mutex::new(false), Condvar::new()));
         let (stopped, driver) = (Arc::clone(&beats), Arc::clone(driver));
-        let lost = AtomicBool::new(false);
         let beat = move || {
             let (flag, changed) = &*stopped;
+            let mut last_renewed = Instant::now();
             let mut done = flag.lock().unwrap_or_else(PoisonError::into_inner);
-            while !*done && !lost.load(Ordering::SeqCst) {
-                let (guard, timeout) = changed
-                    .wait_timeout(done, HEARTBEAT)
-                    .unwrap_or_else(PoisonError::into_inner);
+            while !*done {
+                let (guard, timeout) =
+                    changed.wait_timeout(done, CANCEL_LOOK).unwrap_or_else(PoisonError::into_inner);
                 done = guard;
-                if timeout.timed_out() && !*done {
-                    let now = driver.now();
-                    let renewed = {
-                        let state = driver.state();
-                        driver.engine.ports.journal.renew(state.recorder.lease(), now)
-                    };
-                    // The next append says what happened; this only stops knocking.
-                    lost.store(matches!(renewed, Err(JournalError::LeaseLost(_))), Ordering::SeqCst);
+                if *done || !timeout.timed_out() {
+                    continue;
+                }
+                // What the journal cannot say now, the driver's next append says.
+                if matches!(driver.is_cancelled(), Ok(true)) {
+                    driver.cancelled.store(true, Ordering::SeqCst);
+                }
+                if last_renewed.elapsed() >= HEARTBEAT {
+                    last_renewed = Instant::now();
+                    if driver.renew().is_err() {
+                        break;
+                    }
                 }
             }
         };
@@ -884,5 +902,13 @@ impl Heart {
             // A panic in the heartbeat concerns nobody any more.
             drop(thread.join());
         }
+    }
+}
+
+impl Driver {
+    fn renew(&self) -> Result<(), JournalError> {
+        let now = self.now();
+        let state = self.state();
+        self.engine.ports.journal.renew(state.recorder.lease(), now)
     }
 }

@@ -63,8 +63,6 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     /// The world's name for this person; session keys keep that of whoever asked for them.
     pub(crate) alias: Option<String>,
-    /// The key the request was signed with.
-    pub(crate) access_key_id: String,
     /// Session of temporary keys.
     pub(crate) session: Option<Session>,
 }
@@ -234,7 +232,6 @@ fn identify(world: &World<'_>, key: AccessKey) -> Option<Principal> {
         user_id,
         name: key.holder,
         alias: key.alias,
-        access_key_id: key.id,
         session: key.session,
     })
 }

@@ -200,7 +200,6 @@ fn ask(
         user_id: account.to_owned(),
         name: "root".to_owned(),
         alias: None,
-        access_key_id: String::new(),
         session: None,
     };
     let call = Call { world, principal: &principal, region, operation, input };

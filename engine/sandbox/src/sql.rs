@@ -46,7 +46,8 @@ pub(crate) use types::SqlType;
 
 use crate::world::{Scope, World};
 use catalog::{
-    Catalog, ColumnDefinition, Relation, RelationKind, RelationName, Role, Schema, add_grant, digest,
+    Catalog, ColumnDefinition, Relation, RelationKind, RelationName, Role, Schema, add_grant,
+    digest,
 };
 use compile::{Compiler, Output, Session};
 
@@ -196,7 +197,9 @@ impl<'w> Warehouse<'w> {
             match (statements.pop(), statements.is_empty()) {
                 (Some(only), true) => warehouse.run(user, database, only),
                 (None, _) => Ok(ResultSet::default()),
-                _ => Err(SqlError::new("cannot insert multiple commands into a prepared statement")),
+                _ => {
+                    Err(SqlError::new("cannot insert multiple commands into a prepared statement"))
+                }
             }
         })
     }
@@ -240,7 +243,11 @@ impl<'w> Warehouse<'w> {
     }
 
     /// The relations of a schema, in order, whoever may read them.
-    pub(crate) fn tables(&self, database: &str, schema: &str) -> Result<Vec<RelationInfo>, SqlError> {
+    pub(crate) fn tables(
+        &self,
+        database: &str,
+        schema: &str,
+    ) -> Result<Vec<RelationInfo>, SqlError> {
         let relations = &self.catalog.schema(database, schema)?.relations;
         Ok(relations
             .iter()
@@ -499,11 +506,7 @@ impl<'w> Warehouse<'w> {
 }
 
 fn full_name(database: &str, schema: &str, name: &str) -> RelationName {
-    RelationName {
-        database: database.to_owned(),
-        schema: schema.to_owned(),
-        name: name.to_owned(),
-    }
+    RelationName { database: database.to_owned(), schema: schema.to_owned(), name: name.to_owned() }
 }
 
 /// A relation's columns: those of a late-binding view are its query's of now, and none when that
@@ -576,7 +579,9 @@ fn cell(value: ValueRef<'_>, sql_type: SqlType) -> Cell {
     match (value, sql_type) {
         (ValueRef::Null, _) => Cell::Null,
         (ValueRef::Integer(number), SqlType::Bool) => Cell::Bool(number != 0),
-        (ValueRef::Integer(number), SqlType::Float4 | SqlType::Float8) => Cell::Float(number as f64),
+        (ValueRef::Integer(number), SqlType::Float4 | SqlType::Float8) => {
+            Cell::Float(number as f64)
+        }
         (ValueRef::Integer(number), kind) if kind.is_integer() => Cell::Int(number),
         (ValueRef::Integer(number), SqlType::Numeric { scale, .. }) => {
             Cell::Text(scalar::fixed(number as f64, scale))

@@ -87,8 +87,8 @@ impl<'a> World<'a> {
         self.connection
     }
 
-    /// How many documents this view has really changed: a document written as it was does not count,
-    /// nor do kinds that begin with `_`, which are the sandbox's own.
+    /// How many changes this view has made: a document written as it was does not count, nor do kinds
+    /// that begin with `_`, which are the sandbox's own; a change that is arranged does.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.get()
     }
@@ -248,6 +248,7 @@ impl<'a> World<'a> {
                 ])
             })
             .unwrap_or_else(|error| panic!("the world's file cannot be written: {error}"));
+        self.note_change();
     }
 
     /// Takes the earliest event that is due by now, in order of time and arrangement.

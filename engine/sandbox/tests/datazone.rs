@@ -1,9 +1,12 @@
 //! DataZone from outside: the whole of a warehouse proof of concept, and every way it goes wrong.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::needless_pass_by_value, reason = "a call reads best with json!() in its place")]
 
 #[path = "datazone/access.rs"]
 mod access;
+#[path = "datazone/drift.rs"]
+mod drift;
 #[path = "datazone/environments.rs"]
 mod environments;
 #[path = "datazone/publishing.rs"]
@@ -15,3 +18,5 @@ mod subscriptions;
 mod support;
 #[path = "datazone/undo.rs"]
 mod undo;
+#[path = "datazone/upkeep.rs"]
+mod upkeep;

@@ -42,7 +42,9 @@ fn operations(service: &str) -> Option<&'static HashMap<String, Bound>> {
     Some(table.get_or_init(|| {
         let model = piton_models::service(name).expect("every listed service has a model");
         let script_names = model.script_names();
-        script_names.filter_map(|script| Some((script.to_owned(), bind(model, name, script)?))).collect()
+        script_names
+            .filter_map(|script| Some((script.to_owned(), bind(model, name, script)?)))
+            .collect()
     }))
 }
 
@@ -170,9 +172,7 @@ fn check(
     input: &Value,
 ) -> Native<()> {
     let problems = match bound.input {
-        Some(shape) => {
-            validate(bound.model, shape, input, &|value| Origin::of(value).is_some())
-        }
+        Some(shape) => validate(bound.model, shape, input, &|value| Origin::of(value).is_some()),
         None if input.as_object().is_none_or(serde_json::Map::is_empty) => return Ok(()),
         None => vec![Problem {
             path: String::new(),
@@ -192,7 +192,8 @@ fn check(
         let hint = further.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
         diagnostic = diagnostic.hint(format!("also: {}{hint}", said(further)));
     }
-    let diagnostic = diagnostic.hint(format!("`piton explain {service}.{method}` shows the members"));
+    let diagnostic =
+        diagnostic.hint(format!("`piton explain {service}.{method}` shows the members"));
     let session = Session::current();
     let place = session.place(context);
     Err(failure::raise_at(&session, diagnostic, place))

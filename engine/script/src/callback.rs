@@ -3,7 +3,9 @@
 //! Rhai takes the file that is being evaluated from the caller; a closure written in one file and
 //! called from another would report positions of the wrong one. Here it gets its own file back.
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position,
+};
 use serde_json::Value;
 
 use crate::failure::{Native, Raise};
@@ -65,9 +67,9 @@ impl<'a> Callback<'a> {
     ) -> Native {
         suspend::check()?;
         let context = self.context();
-        let result = self.closure.call_raw_with_extra_args(
-            self.name, &context, element, arguments, extras, element_as,
-        );
+        let result = self
+            .closure
+            .call_raw_with_extra_args(self.name, &context, element, arguments, extras, element_as);
         suspend::check()?;
         result.map_err(|error| match *error {
             EvalAltResult::ErrorInFunctionCall(name, _, inner, _) if name == self.name => inner,

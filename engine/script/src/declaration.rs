@@ -160,11 +160,16 @@ impl Reader<'_> {
     }
 
     fn declaration(&mut self, ast: &AST) -> Declaration {
-        const FORM: &str = "runbook(#{ title: \"...\", summary: \"...\", accounts: #{}, params: #{} });";
+        const FORM: &str =
+            "runbook(#{ title: \"...\", summary: \"...\", accounts: #{}, params: #{} });";
         let calls: Vec<_> = ast.statements().iter().filter_map(declaring).collect();
         let Some((argument, position)) = calls.first().copied() else {
             let start = Position::new(1, 1);
-            self.report(start, "the script does not declare its runbook", format!("begin with {FORM}"));
+            self.report(
+                start,
+                "the script does not declare its runbook",
+                format!("begin with {FORM}"),
+            );
             return Declaration::default();
         };
         if let Some((_, second)) = calls.get(1) {
@@ -219,7 +224,11 @@ impl Reader<'_> {
         match literal.kind {
             Kind::Scalar(Value::String(text)) => Some(text),
             _ => {
-                self.report(literal.position, format!("`{name}` is a text"), format!("{name}: \"...\""));
+                self.report(
+                    literal.position,
+                    format!("`{name}` is a text"),
+                    format!("{name}: \"...\""),
+                );
                 None
             }
         }
@@ -271,7 +280,11 @@ impl Reader<'_> {
             None => Vec::new(),
             Some(Literal { kind: Kind::Map(members), .. }) => members,
             Some(other) => {
-                self.report(other.position, format!("`{what}` is a map"), "#{ name: #{ doc: \"...\" } }");
+                self.report(
+                    other.position,
+                    format!("`{what}` is a map"),
+                    "#{ name: #{ doc: \"...\" } }",
+                );
                 Vec::new()
             }
         }
@@ -287,13 +300,24 @@ impl Reader<'_> {
 
     fn params(&mut self, literal: Option<Literal>) -> Vec<ParamSpec> {
         let entries = self.entries(literal, "params");
-        entries.into_iter().filter_map(|(name, at, literal)| self.param(name, at, literal)).collect()
+        entries
+            .into_iter()
+            .filter_map(|(name, at, literal)| self.param(name, at, literal))
+            .collect()
     }
 
     fn param(&mut self, name: String, at: Position, literal: Literal) -> Option<ParamSpec> {
         let known = [
-            "type", "preset", "sandbox_preset", "doc", "pattern", "choices", "enum", "optional",
-            "min", "max",
+            "type",
+            "preset",
+            "sandbox_preset",
+            "doc",
+            "pattern",
+            "choices",
+            "enum",
+            "optional",
+            "min",
+            "max",
         ];
         self.check_name(&name, at, "a parameter");
         let mut members = self.members(literal, &format!("the parameter `{name}`"), &known)?;
@@ -338,12 +362,17 @@ impl Reader<'_> {
     }
 
     fn pattern(&mut self, members: &mut Members) -> Option<String> {
-        let position = members.iter().find(|(known, ..)| known == "pattern").map(|(.., l)| l.position)?;
+        let position =
+            members.iter().find(|(known, ..)| known == "pattern").map(|(.., l)| l.position)?;
         let pattern = self.text(members, "pattern")?;
         match params::whole(&pattern) {
             Ok(_) => Some(pattern),
             Err(problem) => {
-                self.report(position, format!("the pattern cannot be read: {problem}"), "write a regular expression");
+                self.report(
+                    position,
+                    format!("the pattern cannot be read: {problem}"),
+                    "write a regular expression",
+                );
                 None
             }
         }
@@ -377,7 +406,8 @@ impl Reader<'_> {
         }
         if spec.kind == ParamType::Secret {
             if let Some(literal) = preset {
-                let message = format!("the secret `{name}` cannot have a preset: it would be in the script");
+                let message =
+                    format!("the secret `{name}` cannot have a preset: it would be in the script");
                 self.report(literal.position, message, "use `sandbox_preset` for rehearsals");
             }
             return;

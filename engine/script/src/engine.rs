@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
-    CorePackage, LogicPackage, MoreStringPackage, Package,
+    CorePackage, LogicPackage, MoreStringPackage, Package as _,
 };
 use rhai::{
     Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, ParseError, Position, Scope,

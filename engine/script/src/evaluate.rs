@@ -56,8 +56,8 @@ pub fn on_script_thread<T: Send + 'static>(
     Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(work)
 }
 
-/// Evaluates a program on the present thread, which has a stack of [`STACK_BYTES`] or at least
-/// 8 MiB.
+/// Evaluates a program on the present thread, which should be from [`on_script_thread`]: on a smaller
+/// stack deep recursion of a script ends the process.
 pub fn evaluate(program: &Program, host: Arc<dyn Host>) -> Evaluation {
     evaluate_within(program, host, Limits::default())
 }

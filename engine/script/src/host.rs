@@ -251,5 +251,4 @@ pub trait Host: Send + Sync {
 
     /// A template of the runbook's folder with values: pure, not journaled.
     fn render(&self, template: &str, values: Value) -> Result<String, Halt>;
-
 }

@@ -44,20 +44,24 @@ impl Literal {
                 Ok(Self { position, kind: Kind::List(items) })
             }
             Expr::Map(map, _) => {
-                let members = map.0.iter().map(|(name, value)| {
-                    Ok((name.name.to_string(), name.pos, Self::read(value)?))
-                });
+                let members = map
+                    .0
+                    .iter()
+                    .map(|(name, value)| Ok((name.name.to_string(), name.pos, Self::read(value)?)));
                 Ok(Self { position, kind: Kind::Map(members.collect::<Result<_, _>>()?) })
             }
-            Expr::FnCall(call, _) if call.is_operator_call() => match (call.name.as_str(), &*call.args)
-            {
-                ("-", [operand]) => scalar(negated(Self::read(operand)?).ok_or(NotLiteral(position))?),
-                ("+", [left, right]) => {
-                    let joined = joined(Self::read(left)?, Self::read(right)?);
-                    scalar(joined.ok_or(NotLiteral(position))?)
+            Expr::FnCall(call, _) if call.is_operator_call() => {
+                match (call.name.as_str(), &*call.args) {
+                    ("-", [operand]) => {
+                        scalar(negated(Self::read(operand)?).ok_or(NotLiteral(position))?)
+                    }
+                    ("+", [left, right]) => {
+                        let joined = joined(Self::read(left)?, Self::read(right)?);
+                        scalar(joined.ok_or(NotLiteral(position))?)
+                    }
+                    _ => Err(NotLiteral(position)),
                 }
-                _ => Err(NotLiteral(position)),
-            },
+            }
             _ => Err(NotLiteral(position)),
         }
     }

@@ -144,12 +144,8 @@ impl<'a> Options<'a> {
             .ok_or_else(|| self.wrong_type(option, "a closure (|| ...)", &value))
     }
 
-    pub(crate) fn nested(
-        &mut self,
-        option: &'static str,
-        known: &[&str],
-    ) -> Native<Option<Options<'a>>> {
+    pub(crate) fn nested(&mut self, option: &'static str, known: &[&str]) -> Native<Option<Self>> {
         let Some(value) = self.values.remove(option) else { return Ok(None) };
-        Options::new(self.context, option, value, known).map(Some)
+        Self::new(self.context, option, value, known).map(Some)
     }
 }

@@ -80,10 +80,8 @@ pub fn bind(
 }
 
 fn unknown(declaration: &Declaration, name: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::error(
-        Code::UnknownParameter,
-        format!("the runbook has no parameter `{name}`"),
-    );
+    let diagnostic =
+        Diagnostic::error(Code::UnknownParameter, format!("the runbook has no parameter `{name}`"));
     let known = || declaration.params.iter().map(|param| param.name.as_str());
     match suggest::nearest(name, known()) {
         Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
@@ -178,9 +176,9 @@ pub(crate) fn check(spec: &ParamSpec, value: &Value) -> Result<(), String> {
     check_type(spec.kind, value)?;
     if !spec.choices.is_empty() && !spec.choices.contains(value) {
         let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let near = value.as_str().and_then(|text| {
-            suggest::nearest(text, spec.choices.iter().filter_map(Value::as_str))
-        });
+        let near = value
+            .as_str()
+            .and_then(|text| suggest::nearest(text, spec.choices.iter().filter_map(Value::as_str)));
         let choices: Vec<_> = spec.choices.iter().map(shown).collect();
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         let (choices, found) = (choices.join(", "), shown(value));
@@ -258,9 +256,14 @@ fn bind_secret(
     let name = &spec.name;
     let source = match given {
         Some(Given::Text(text)) => Some(reference(text).ok_or_else(|| {
-            bad(spec, "is a secret and cannot be written on a command line, where others can read it")
-                .hint(format!("-p {name}=env:NAME, -p {name}=file:PATH or -p {name}=secretsmanager:ARN"))
-                .hint("leave it out to be asked for it")
+            bad(
+                spec,
+                "is a secret and cannot be written on a command line, where others can read it",
+            )
+            .hint(format!(
+                "-p {name}=env:NAME, -p {name}=file:PATH or -p {name}=secretsmanager:ARN"
+            ))
+            .hint("leave it out to be asked for it")
         })?),
         Some(Given::Value(Value::String(text))) => match reference(text) {
             Some(source) => Some(source),
@@ -270,11 +273,11 @@ fn bind_secret(
                     .hint("write env:NAME, file:PATH or secretsmanager:ARN"));
             }
         },
-        Some(Given::Value(Value::Null)) | None => sandbox
-            .then_some(spec.sandbox_preset.as_ref())
-            .flatten()
-            .and_then(Value::as_str)
-            .map(|text| reference(text).unwrap_or_else(|| SecretSource::Literal(text.to_owned()))),
+        Some(Given::Value(Value::Null)) | None => {
+            sandbox.then_some(spec.sandbox_preset.as_ref()).flatten().and_then(Value::as_str).map(
+                |text| reference(text).unwrap_or_else(|| SecretSource::Literal(text.to_owned())),
+            )
+        }
         Some(Given::Value(_)) => return Err(bad(spec, "is a text that says where the secret is")),
     };
     let handle = match source {

@@ -93,8 +93,8 @@ impl Program {
         let owns_folder = folder
             .canonicalize()
             .is_ok_and(|folder| folder.file_name().is_some_and(|name| name == stem.as_str()));
-        let beside = files_below(&folder, owns_folder)
-            .map_err(|error| vec![unreadable(&folder, &error)])?;
+        let beside =
+            files_below(&folder, owns_folder).map_err(|error| vec![unreadable(&folder, &error)])?;
         load(&stem, main, beside, !owns_folder)
     }
 
@@ -175,7 +175,9 @@ impl Compiled {
     pub(crate) fn imported(&self, importer: Option<&str>, path: &str) -> Option<&Script> {
         let importers =
             importer.into_iter().chain(self.scripts.iter().map(|script| script.source.path()));
-        importers.filter_map(|importer| resolve(importer, path).ok()).find_map(|path| self.script_at(&path))
+        importers
+            .filter_map(|importer| resolve(importer, path).ok())
+            .find_map(|path| self.script_at(&path))
     }
 
     /// The file of a closure.
@@ -416,8 +418,9 @@ fn index(scripts: &[Script]) -> (HashMap<String, usize>, BTreeSet<String>) {
 /// The path in the program that an import means.
 fn resolve(importer: &str, path: &str) -> Result<String, Diagnostic> {
     let wrong = |message: String| {
-        Err(Diagnostic::error(Code::ModuleNotFound, message)
-            .hint("write \"std/name\" for a standard module, \"./name\" for a file beside the script"))
+        Err(Diagnostic::error(Code::ModuleNotFound, message).hint(
+            "write \"std/name\" for a standard module, \"./name\" for a file beside the script",
+        ))
     };
     if path.starts_with("std/") {
         return Ok(path.trim_end_matches(".rhai").to_owned());
@@ -449,7 +452,9 @@ fn syntax_error(source: &Source, error: &ParseErrorType, position: Position) -> 
     let (code, hint) = match error {
         ParseErrorType::VariableUndefined(name) => (
             Code::UndefinedName,
-            Some(format!("functions see no outer variables: pass `{name}` as an argument, or define it")),
+            Some(format!(
+                "functions see no outer variables: pass `{name}` as an argument, or define it"
+            )),
         ),
         ParseErrorType::ModuleUndefined(name) => {
             (Code::UndefinedName, Some(format!("import \"...\" as {name};")))

@@ -33,7 +33,8 @@ const CLOSURE: &str = "anon$";
 /// An error with its place and frames.
 pub(crate) fn read(session: &Session, error: &EvalAltResult) -> Raised {
     let program = &session.program;
-    let mut trail = Trail { program, file: program.script().source.path(), frames: Vec::new() };
+    let mut trail =
+        Trail { program, file: program.script().source.path(), frames: Vec::new(), in_step: false };
     let inner = trail.follow(error);
     let place = trail.place(inner.position());
     let mut frames = trail.frames;
@@ -58,6 +59,8 @@ struct Trail<'a> {
     /// The file in which the next position lies.
     file: &'a str,
     frames: Vec<Frame>,
+    /// The last frame is a step: the closure that is its body says nothing new.
+    in_step: bool,
 }
 
 impl<'a> Trail<'a> {
@@ -69,12 +72,11 @@ impl<'a> Trail<'a> {
         loop {
             match error {
                 EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
-                    let in_step = self.frames.last().is_some_and(|last| last.name.starts_with(STEP));
                     let is_closure = name.starts_with(CLOSURE);
-                    if !(in_step && is_closure) {
-                        let name = if is_closure { "closure" } else { name };
-                        self.enter(name, *position);
+                    if !(self.in_step && is_closure) {
+                        self.enter(if is_closure { "closure" } else { name }, *position);
                     }
+                    self.in_step = name.starts_with(STEP);
                     if let Some(home) = self.program.home_of(name) {
                         self.file = home;
                     } else if let Some(known) = self.program.script_at(source) {
@@ -128,8 +130,11 @@ fn of_script(program: &Compiled, error: &EvalAltResult) -> Diagnostic {
             Diagnostic::error(Code::ScriptError, thrown_text(value))
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            Diagnostic::error(Code::UndefinedName, format!("the map has no member `{name}`"))
-                .hint(format!("read what may be absent with `.get(\"{name}\")`, or test `\"{name}\" in map`"))
+            Diagnostic::error(Code::UndefinedName, format!("the map has no member `{name}`")).hint(
+                format!(
+                    "read what may be absent with `.get(\"{name}\")`, or test `\"{name}\" in map`"
+                ),
+            )
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => missing_function(program, signature),
         EvalAltResult::ErrorVariableNotFound(name, _) => {
@@ -156,7 +161,8 @@ fn of_script(program: &Compiled, error: &EvalAltResult) -> Diagnostic {
 
 /// The script computed without end.
 pub(crate) fn endless(session: &Session, error: Option<&Raise>, limit: u64) -> Raised {
-    let message = format!("the script took {limit} operations without any durable call: an endless loop?");
+    let message =
+        format!("the script took {limit} operations without any durable call: an endless loop?");
     let mut raised = Raised { diagnostic: Diagnostic::error(Code::Limit, message), thrown: None };
     if let Some(error) = error {
         let read = read(session, error);

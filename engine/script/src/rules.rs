@@ -68,7 +68,12 @@ pub(crate) fn check_module(ast: &AST, source: &Source) -> Vec<Diagnostic> {
     statements(ast.statements(), &mut see);
     let hint = "a closure works only inside its own module: take closures, return data";
     for (name, position) in exported_closures(ast) {
-        report(Code::MisplacedCall, format!("the module exports the closure `{name}`"), hint, position);
+        report(
+            Code::MisplacedCall,
+            format!("the module exports the closure `{name}`"),
+            hint,
+            position,
+        );
     }
     for (function, position) in returned_closures(ast) {
         let message = format!("the function `{function}` of a module returns a closure");
@@ -232,7 +237,9 @@ fn walk_statement(statement: &Stmt, see: &mut dyn FnMut(Node<'_>)) {
         }
         Stmt::Var(variable, ..) => walk_expression(&variable.1, see),
         Stmt::Assignment(assignment) => pair(&assignment.1, see),
-        Stmt::FnCall(call, _) => call.args.iter().for_each(|argument| walk_expression(argument, see)),
+        Stmt::FnCall(call, _) => {
+            call.args.iter().for_each(|argument| walk_expression(argument, see))
+        }
         Stmt::Block(block) => statements(block.statements(), see),
         Stmt::Expr(expression) => walk_expression(expression, see),
         Stmt::BreakLoop(Some(value), ..) | Stmt::Return(Some(value), ..) => {

@@ -119,8 +119,8 @@ impl Session {
                 .and_then(|value| value.as_immutable_string_ref().ok().map(|found| *found == text))
                 .unwrap_or(false)
         };
-        let unchanged = same("code", &recorded.thrown.code)
-            && same("message", &recorded.thrown.message);
+        let unchanged =
+            same("code", &recorded.thrown.code) && same("message", &recorded.thrown.message);
         unchanged.then(|| recorded.clone())
     }
 

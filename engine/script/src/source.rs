@@ -84,7 +84,6 @@ fn is_word(character: char) -> bool {
 fn token_length(text: &str) -> usize {
     let mut characters = text.chars();
     match characters.next() {
-        None => 1,
         Some(quote @ ('"' | '`' | '\'')) => {
             let mut escaped = false;
             let inside = characters.take_while(|&character| {
@@ -96,6 +95,6 @@ fn token_length(text: &str) -> usize {
         }
         Some(first) if is_word(first) => text.chars().take_while(|&next| is_word(next)).count(),
         Some('#') if text.starts_with("#{") => 2,
-        Some(_) => 1,
+        None | Some(_) => 1,
     }
 }

@@ -55,7 +55,9 @@ impl NotPlain {
     pub(crate) fn sentence(&self, name: &str) -> String {
         let Self { path, what } = self;
         let at = if path.is_empty() { name.to_owned() } else { format!("{name}: `{path}`") };
-        format!("{at} is {what}, and only plain data (text, number, boolean, list, map) can leave the script")
+        format!(
+            "{at} is {what}, and only plain data (text, number, boolean, list, map) can leave the script"
+        )
     }
 }
 

@@ -7,7 +7,7 @@ mod password;
 mod state;
 mod versions;
 
-pub(crate) use state::{ReadableSecret, create_managed, delete_managed, secret_by_arn};
+pub(crate) use state::{create_managed, delete_managed, secret_by_arn};
 
 use serde_json::{Value, json};
 use time::Duration;

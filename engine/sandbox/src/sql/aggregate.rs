@@ -15,14 +15,41 @@ use super::compile::{Compiler, Typed, direction, literal, unsupported};
 use super::types::{SqlType, numeric_of};
 
 const AGGREGATES: [&str; 20] = [
-    "count", "sum", "avg", "min", "max", "any_value", "listagg", "stddev", "stddev_samp",
-    "stddev_pop", "variance", "var_samp", "var_pop", "median", "percentile_cont", "percentile_disc",
-    "bool_and", "bool_or", "bit_and", "bit_or",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "any_value",
+    "listagg",
+    "stddev",
+    "stddev_samp",
+    "stddev_pop",
+    "variance",
+    "var_samp",
+    "var_pop",
+    "median",
+    "percentile_cont",
+    "percentile_disc",
+    "bool_and",
+    "bool_or",
+    "bit_and",
+    "bit_or",
 ];
 
 const RANKINGS: [&str; 12] = [
-    "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
-    "first_value", "last_value", "nth_value", "ratio_to_report",
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "ratio_to_report",
 ];
 
 /// A call's parts, once they are SQLite's text.
@@ -81,7 +108,8 @@ impl Compiler<'_> {
     }
 
     fn parts(&mut self, function: &Function) -> Result<Parts, SqlError> {
-        let empty = FunctionArgumentList { duplicate_treatment: None, args: vec![], clauses: vec![] };
+        let empty =
+            FunctionArgumentList { duplicate_treatment: None, args: vec![], clauses: vec![] };
         let list = match &function.args {
             FunctionArguments::List(list) => list,
             FunctionArguments::None => &empty,
@@ -91,7 +119,8 @@ impl Compiler<'_> {
         let clauses_known = list.clauses.iter().all(|clause| {
             matches!(clause, FunctionArgumentClause::IgnoreOrRespectNulls(treatment) if respects(treatment))
         });
-        if !clauses_known || function.null_treatment.as_ref().is_some_and(|known| !respects(known)) {
+        if !clauses_known || function.null_treatment.as_ref().is_some_and(|known| !respects(known))
+        {
             return unsupported("IGNORE NULLS");
         }
         let mut arguments = vec![];
@@ -134,8 +163,12 @@ impl Compiler<'_> {
     }
 
     fn window(&mut self, window: &WindowType) -> Result<String, SqlError> {
-        let WindowType::WindowSpec(WindowSpec { window_name: None, partition_by, order_by, window_frame }) =
-            window
+        let WindowType::WindowSpec(WindowSpec {
+            window_name: None,
+            partition_by,
+            order_by,
+            window_frame,
+        }) = window
         else {
             return unsupported("a named window");
         };
@@ -214,7 +247,10 @@ fn aggregated(name: &str, parts: &Parts) -> Result<Typed, SqlError> {
         "bool_and" | "bool_or" => {
             let value = only(name, parts)?;
             let function = if name == "bool_and" { "min" } else { "max" };
-            Typed::new(format!("{function}({}){over}", implicit(value, SqlType::Bool)?), SqlType::Bool)
+            Typed::new(
+                format!("{function}({}){over}", implicit(value, SqlType::Bool)?),
+                SqlType::Bool,
+            )
         }
         "listagg" => {
             let (value, separator) = match &parts.arguments[..] {
@@ -244,8 +280,7 @@ fn aggregated(name: &str, parts: &Parts) -> Result<Typed, SqlError> {
         _ => {
             let value = only(name, parts)?;
             let list = collected(&value.sql, parts);
-            let sql_type =
-                if name.starts_with("bit_") { value.sql_type } else { SqlType::Float8 };
+            let sql_type = if name.starts_with("bit_") { value.sql_type } else { SqlType::Float8 };
             Typed::new(format!("rs_statistic('{name}', {list})"), sql_type)
         }
     })
@@ -255,7 +290,9 @@ fn aggregated(name: &str, parts: &Parts) -> Result<Typed, SqlError> {
 fn collected(value: &str, parts: &Parts) -> String {
     format!(
         "json_group_array({}{value}{}) FILTER (WHERE {value} IS NOT NULL){}",
-        parts.distinct, if parts.over.is_empty() { parts.order.as_str() } else { "" }, parts.over
+        parts.distinct,
+        if parts.over.is_empty() { parts.order.as_str() } else { "" },
+        parts.over
     )
 }
 
@@ -293,8 +330,9 @@ fn ranked(name: &str, parts: &Parts) -> Result<Typed, SqlError> {
         ("ntile", [_]) => Typed::new(call, SqlType::Int8),
         ("percent_rank" | "cume_dist", []) => Typed::new(call, SqlType::Float8),
         ("lag" | "lead", [value, ..]) if list.len() <= 3 => Typed::new(call, value.sql_type),
-        ("first_value" | "last_value", [value]) => Typed::new(call, value.sql_type),
-        ("nth_value", [value, _]) => Typed::new(call, value.sql_type),
+        ("first_value" | "last_value", [value]) | ("nth_value", [value, _]) => {
+            Typed::new(call, value.sql_type)
+        }
         ("ratio_to_report", [value]) => {
             let sql = format!("rs_divide({}, sum({}){over})", value.sql, value.sql);
             Typed::new(sql, SqlType::Float8)

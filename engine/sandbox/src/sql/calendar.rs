@@ -270,7 +270,11 @@ pub(super) fn add(moment: PrimitiveDateTime, span: Span) -> Option<PrimitiveDate
 }
 
 /// The moment `count` parts later, as DATEADD does it.
-pub(super) fn add_part(moment: PrimitiveDateTime, part: Part, count: i64) -> Option<PrimitiveDateTime> {
+pub(super) fn add_part(
+    moment: PrimitiveDateTime,
+    part: Part,
+    count: i64,
+) -> Option<PrimitiveDateTime> {
     let span = Span {
         months: part.months().unwrap_or(0).checked_mul(count)?,
         microseconds: part.microseconds().unwrap_or(0).checked_mul(count)?,

@@ -21,7 +21,9 @@ pub(super) fn explicit(value: &Typed, to: SqlType) -> Result<String, SqlError> {
         SqlType::Int8 => format!("rs_to_int({sql}, 64)"),
         _ if to.is_number() && value.sql_type.is_moment() => return Err(refusal(value, to)),
         SqlType::Float4 | SqlType::Float8 => format!("rs_to_float({sql})"),
-        SqlType::Numeric { precision, scale } => format!("rs_to_numeric({sql}, {precision}, {scale})"),
+        SqlType::Numeric { precision, scale } => {
+            format!("rs_to_numeric({sql}, {precision}, {scale})")
+        }
         _ if to.is_moment() && value.sql_type.is_number() => return Err(refusal(value, to)),
         SqlType::Date => format!("rs_to_date({sql})"),
         SqlType::Time => format!("rs_to_time({sql})"),
@@ -51,11 +53,9 @@ pub(super) fn implicit(value: &Typed, to: SqlType) -> Result<String, SqlError> {
 /// What a column of this type gets: text too long for it is an error.
 pub(super) fn assigned(value: &Typed, to: SqlType) -> Result<String, SqlError> {
     match to {
-        SqlType::Char(length) | SqlType::Varchar(length) => Ok(format!(
-            "rs_fit({}, {length}, '{}')",
-            as_text(value),
-            to.standard_name()
-        )),
+        SqlType::Char(length) | SqlType::Varchar(length) => {
+            Ok(format!("rs_fit({}, {length}, '{}')", as_text(value), to.standard_name()))
+        }
         SqlType::Bool if value.sql_type.is_number() => Err(mismatch(value, to)),
         _ if to.is_number() && value.sql_type == SqlType::Bool => Err(mismatch(value, to)),
         _ => explicit(value, to),

@@ -64,11 +64,7 @@ pub(super) struct Relation {
 #[serde(rename_all = "lowercase")]
 pub(super) enum RelationKind {
     /// Rows of its own.
-    Table {
-        diststyle: String,
-        distkey: Option<String>,
-        sortkey: Vec<String>,
-    },
+    Table { diststyle: String, distkey: Option<String>, sortkey: Vec<String> },
     /// A query, expanded where it is used with its owner's rights.
     View {
         query: String,
@@ -245,7 +241,12 @@ pub(super) struct RelationName {
 
 impl Catalog {
     /// The catalog of a new warehouse: one database with its `public` schema, one superuser.
-    pub(super) fn new(namespace: &str, database: &str, master: &str, password: Option<&str>) -> Self {
+    pub(super) fn new(
+        namespace: &str,
+        database: &str,
+        master: &str,
+        password: Option<&str>,
+    ) -> Self {
         let mut catalog = Self {
             namespace: namespace.to_owned(),
             databases: BTreeMap::new(),
@@ -306,7 +307,11 @@ impl Catalog {
         self.database(database)?.schemas.get(name).ok_or_else(|| no_schema(name))
     }
 
-    pub(super) fn schema_mut(&mut self, database: &str, name: &str) -> Result<&mut Schema, SqlError> {
+    pub(super) fn schema_mut(
+        &mut self,
+        database: &str,
+        name: &str,
+    ) -> Result<&mut Schema, SqlError> {
         self.database_mut(database)?.schemas.get_mut(name).ok_or_else(|| no_schema(name))
     }
 
@@ -325,9 +330,7 @@ impl Catalog {
     }
 
     pub(super) fn user(&self, name: &str) -> Result<&User, SqlError> {
-        self.users
-            .get(name)
-            .ok_or_else(|| SqlError::new(format!("user \"{name}\" does not exist")))
+        self.users.get(name).ok_or_else(|| SqlError::new(format!("user \"{name}\" does not exist")))
     }
 
     pub(super) fn is_superuser(&self, user: &str) -> bool {

@@ -115,7 +115,13 @@ pub(super) struct Compiled {
 
 impl Typed {
     pub(super) fn new(sql: impl Into<String>, sql_type: SqlType) -> Self {
-        Self { sql: sql.into(), sql_type, nullable: true, name: "?column?".to_owned(), origin: None }
+        Self {
+            sql: sql.into(),
+            sql_type,
+            nullable: true,
+            name: "?column?".to_owned(),
+            origin: None,
+        }
     }
 
     pub(super) fn named(mut self, name: &str) -> Self {
@@ -226,7 +232,9 @@ impl<'s> Compiler<'s> {
                     .iter()
                     .map(|key| match position(&key.expr, &body.columns)? {
                         Some(position) => Ok(format!("{position}{}", direction(key))),
-                        None => unsupported("ORDER BY an expression over UNION, INTERSECT or EXCEPT"),
+                        None => {
+                            unsupported("ORDER BY an expression over UNION, INTERSECT or EXCEPT")
+                        }
                     })
                     .collect::<Result<Vec<String>, SqlError>>()?;
                 let sql = format!("SELECT * FROM ({}){}{limit}", body.sql, order(&keys));
@@ -243,8 +251,10 @@ impl<'s> Compiler<'s> {
         let renamed: Vec<String> =
             cte.alias.columns.iter().map(|column| folded(&column.name)).collect();
         let alias = self.alias();
-        if let (true, SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier, right }) =
-            (recursive, cte.query.body.as_ref())
+        if let (
+            true,
+            SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier, right },
+        ) = (recursive, cte.query.body.as_ref())
         {
             let first = self.body(left)?;
             let columns = rename(first.columns, &renamed, &name)?;
@@ -352,8 +362,11 @@ impl<'s> Compiler<'s> {
         };
         let columns: Vec<Output> =
             items.iter().map(|(name, value)| Output::of(name, value)).collect();
-        let group_by =
-            if groups.is_empty() { String::new() } else { format!(" GROUP BY {}", groups.join(", ")) };
+        let group_by = if groups.is_empty() {
+            String::new()
+        } else {
+            format!(" GROUP BY {}", groups.join(", "))
+        };
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => "",
             Some(Distinct::Distinct) => "DISTINCT ",
@@ -361,7 +374,9 @@ impl<'s> Compiler<'s> {
         };
         let limit = match &select.top {
             None => limit.to_owned(),
-            Some(top) if top.percent || top.with_ties => return unsupported("TOP with PERCENT or TIES"),
+            Some(top) if top.percent || top.with_ties => {
+                return unsupported("TOP with PERCENT or TIES");
+            }
             Some(top) => match &top.quantity {
                 Some(TopQuantity::Constant(count)) => format!(" LIMIT {count}"),
                 Some(TopQuantity::Expr(count)) => format!(" LIMIT {}", number(count)?),
@@ -384,7 +399,10 @@ impl<'s> Compiler<'s> {
                 keys.push(format!("{target}{}", direction(key)));
             }
             let list = list.join(", ");
-            return Ok(Compiled { sql: format!("SELECT {distinct}{list}{tail}{}{limit}", order(&keys)), columns });
+            return Ok(Compiled {
+                sql: format!("SELECT {distinct}{list}{tail}{}{limit}", order(&keys)),
+                columns,
+            });
         };
         let width = columns.len();
         for key in order_by {
@@ -455,7 +473,9 @@ impl<'s> Compiler<'s> {
                 SelectItem::Wildcard(options) => {
                     let excluded = excluded(options)?;
                     if self.frame().sources.is_empty() {
-                        return Err(SqlError::new("SELECT * with no tables specified is not valid"));
+                        return Err(SqlError::new(
+                            "SELECT * with no tables specified is not valid",
+                        ));
                     }
                     self.every_column(None, &excluded, &mut outputs)?;
                 }
@@ -580,9 +600,11 @@ fn excluded(options: &WildcardAdditionalOptions) -> Result<Vec<String>, SqlError
     match &options.opt_exclude {
         None => Ok(vec![]),
         Some(ExcludeSelectItem::Single(name)) => super::relation::parts(name),
-        Some(ExcludeSelectItem::Multiple(names)) => {
-            names.iter().map(super::relation::parts).collect::<Result<Vec<_>, _>>().map(|all| all.concat())
-        }
+        Some(ExcludeSelectItem::Multiple(names)) => names
+            .iter()
+            .map(super::relation::parts)
+            .collect::<Result<Vec<_>, _>>()
+            .map(|all| all.concat()),
     }
 }
 
@@ -680,7 +702,9 @@ fn limit(query: &Query) -> Result<String, SqlError> {
             return unsupported("FETCH with PERCENT or TIES");
         }
         (None, Some(fetch)) => (fetch.quantity.as_ref(), None),
-        (Some(LimitClause::LimitOffset { limit, offset, limit_by }), None) if limit_by.is_empty() => {
+        (Some(LimitClause::LimitOffset { limit, offset, limit_by }), None)
+            if limit_by.is_empty() =>
+        {
             (limit.as_ref(), offset.as_ref().map(|offset| &offset.value))
         }
         (Some(LimitClause::OffsetCommaLimit { .. }), _) => return unsupported("LIMIT a, b"),
@@ -704,8 +728,7 @@ fn number(expression: &Expr) -> Result<i64, SqlError> {
         },
         _ => None,
     };
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| SqlError::new("LIMIT must be a number"))
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| SqlError::new("LIMIT must be a number"))
 }
 
 fn set_operation(
@@ -718,9 +741,10 @@ fn set_operation(
         (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
         (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
         (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
-        (SetOperator::Except | SetOperator::Minus, SetQuantifier::None | SetQuantifier::Distinct) => {
-            "EXCEPT"
-        }
+        (
+            SetOperator::Except | SetOperator::Minus,
+            SetQuantifier::None | SetQuantifier::Distinct,
+        ) => "EXCEPT",
         (operator, quantifier) => return unsupported(format!("{operator} {quantifier}")),
     };
     if left.columns.len() != right.columns.len() {

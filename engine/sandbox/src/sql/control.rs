@@ -6,14 +6,14 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::SqlError;
 use super::catalog::{
-    Catalog, Datashare, Database, Grant, Grantee, Privilege, RelationName, Role, add_grant, digest,
+    Catalog, Database, Datashare, Grant, Grantee, Privilege, RelationName, Role, add_grant, digest,
     remove_grant,
 };
 use super::compile::{Session, Typed, unsupported};
 use super::parse::{Cursor, near};
 use super::types::SqlType;
-use super::SqlError;
 
 /// Who runs a statement, and where.
 pub(super) struct Actor<'a> {
@@ -114,7 +114,9 @@ fn grant(
         let grants = grants_of(catalog, object)?;
         for grantee in &grantees {
             let Recipient::Known(grantee) = grantee else {
-                return Err(SqlError::new("only a datashare is granted to accounts and namespaces"));
+                return Err(SqlError::new(
+                    "only a datashare is granted to accounts and namespaces",
+                ));
             };
             if give {
                 add_grant(grants, grantee, &privileges);
@@ -241,9 +243,9 @@ fn privileges(words: &[String], object: &Object) -> Result<Vec<Privilege>, SqlEr
     words
         .iter()
         .map(|word| {
-            Privilege::named(word)
-                .filter(|privilege| allowed.contains(privilege))
-                .ok_or_else(|| SqlError::new(format!("invalid privilege type {word} for this object")))
+            Privilege::named(word).filter(|privilege| allowed.contains(privilege)).ok_or_else(
+                || SqlError::new(format!("invalid privilege type {word} for this object")),
+            )
         })
         .collect()
 }
@@ -256,7 +258,9 @@ fn require_grantor(catalog: &Catalog, actor: &Actor<'_>, object: &Object) -> Res
         Object::Schema { database, name } => {
             (catalog.schema(database, name)?.owner.clone(), format!("schema {name}"))
         }
-        Object::Database(name) => (catalog.database(name)?.owner.clone(), format!("database {name}")),
+        Object::Database(name) => {
+            (catalog.database(name)?.owner.clone(), format!("database {name}"))
+        }
         Object::Datashare(_) => return Ok(()),
     };
     if catalog.is_superuser(actor.user) || owner == actor.user {
@@ -265,7 +269,10 @@ fn require_grantor(catalog: &Catalog, actor: &Actor<'_>, object: &Object) -> Res
     Err(SqlError::new(format!("permission denied for {what}")))
 }
 
-fn grants_of<'c>(catalog: &'c mut Catalog, object: &Object) -> Result<&'c mut Vec<Grant>, SqlError> {
+fn grants_of<'c>(
+    catalog: &'c mut Catalog,
+    object: &Object,
+) -> Result<&'c mut Vec<Grant>, SqlError> {
     Ok(match object {
         Object::Relation(name) => &mut catalog.relation_mut(name)?.grants,
         Object::Schema { database, name } => &mut catalog.schema_mut(database, name)?.grants,
@@ -362,9 +369,10 @@ fn user_options(catalog: &mut Catalog, name: &str, cursor: &mut Cursor) -> Resul
             }
         } else if cursor.accept("VALID UNTIL") {
             cursor.string()?;
-        } else if cursor.accept("SYSLOG ACCESS") || cursor.accept("CONNECTION LIMIT") {
-            cursor.next();
-        } else if cursor.accept("SESSION TIMEOUT") {
+        } else if ["SYSLOG ACCESS", "CONNECTION LIMIT", "SESSION TIMEOUT"]
+            .into_iter()
+            .any(|option| cursor.accept(option))
+        {
             cursor.next();
         } else {
             return Err(near(cursor.peek()));
@@ -374,7 +382,11 @@ fn user_options(catalog: &mut Catalog, name: &str, cursor: &mut Cursor) -> Resul
     Ok(())
 }
 
-fn create_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn create_user(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     catalog.require_superuser(actor.user, "create user")?;
     let name = cursor.user_name()?;
     if catalog.users.contains_key(&name) {
@@ -384,7 +396,11 @@ fn create_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) ->
     user_options(catalog, &name, cursor)
 }
 
-fn alter_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn alter_user(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     let name = cursor.user_name()?;
     if name != actor.user {
         catalog.require_superuser(actor.user, "alter user")?;
@@ -400,7 +416,11 @@ fn alter_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> 
     Ok(())
 }
 
-fn drop_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn drop_user(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     catalog.require_superuser(actor.user, "drop user")?;
     let quiet = cursor.accept("IF EXISTS");
     loop {
@@ -412,7 +432,9 @@ fn drop_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> R
                     || schema.relations.values().any(|relation| relation.owner == name)
             });
         if owns {
-            return Err(SqlError::new(format!("user \"{name}\" cannot be dropped because the user owns some object")));
+            return Err(SqlError::new(format!(
+                "user \"{name}\" cannot be dropped because the user owns some object"
+            )));
         }
         missing_unless(catalog.users.remove(&name).is_some() || quiet, "user", &name)?;
         for members in catalog.groups.values_mut() {
@@ -427,7 +449,11 @@ fn drop_user(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> R
     }
 }
 
-fn create_group(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn create_group(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     catalog.require_superuser(actor.user, "create group")?;
     let name = cursor.name()?;
     if catalog.groups.contains_key(&name) {
@@ -440,7 +466,11 @@ fn create_group(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -
     Ok(())
 }
 
-fn alter_group(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn alter_group(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     catalog.require_superuser(actor.user, "alter group")?;
     let name = cursor.name()?;
     if cursor.accept("ADD USER") {
@@ -476,7 +506,11 @@ fn members(
     }
 }
 
-fn create_role(catalog: &mut Catalog, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<(), SqlError> {
+fn create_role(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), SqlError> {
     catalog.require_superuser(actor.user, "create role")?;
     let name = cursor.user_name()?;
     if catalog.roles.contains_key(&name) {
@@ -538,7 +572,8 @@ fn alter_datashare(
     if !add && !cursor.accept("REMOVE") {
         if cursor.accept("SET PUBLICACCESSIBLE") {
             cursor.accept_token(&Token::Eq);
-            datashare(catalog, actor, &name)?.public = cursor.accept("TRUE") || !cursor.accept("FALSE");
+            datashare(catalog, actor, &name)?.public =
+                cursor.accept("TRUE") || !cursor.accept("FALSE");
             return Ok(());
         }
         return unsupported("this ALTER DATASHARE");
@@ -575,10 +610,18 @@ fn alter_datashare(
     }
     let share = datashare(catalog, actor, &name)?;
     for schema in schemas {
-        if add { share.schemas.insert(schema) } else { share.schemas.remove(&schema) };
+        if add {
+            share.schemas.insert(schema)
+        } else {
+            share.schemas.remove(&schema)
+        };
     }
     for relation in relations {
-        if add { share.relations.insert(relation) } else { share.relations.remove(&relation) };
+        if add {
+            share.relations.insert(relation)
+        } else {
+            share.relations.remove(&relation)
+        };
     }
     Ok(())
 }
@@ -639,7 +682,9 @@ pub(super) fn has_privilege(
     let (user, object, privilege) = match arguments {
         [object, privilege] => (session.user.to_owned(), text(object), text(privilege)),
         [user, object, privilege] => (text(user), text(object), text(privilege)),
-        _ => return Err(SqlError::new(format!("function {function} takes two or three arguments"))),
+        _ => {
+            return Err(SqlError::new(format!("function {function} takes two or three arguments")));
+        }
     };
     let privilege = Privilege::named(&privilege)
         .ok_or_else(|| SqlError::new(format!("unrecognized privilege type: \"{privilege}\"")))?;

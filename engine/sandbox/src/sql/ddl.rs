@@ -11,7 +11,9 @@ use sqlparser::ast::{
 use super::catalog::{
     Catalog, ColumnDefinition, Privilege, Relation, RelationKind, RelationName, Schema, no_schema,
 };
-use super::compile::{Compiled, Compiler, Session, folded, output_names, quoted, rename, unsupported};
+use super::compile::{
+    Compiled, Compiler, Session, folded, output_names, quoted, rename, unsupported,
+};
 use super::parse::TableAttributes;
 use super::relation::{parts, storage};
 use super::types::SqlType;
@@ -120,7 +122,11 @@ impl Ddl<'_> {
     }
 
     /// `SELECT .. INTO name`.
-    pub(super) fn select_into(&mut self, name: &ObjectName, query: &Query) -> Result<usize, SqlError> {
+    pub(super) fn select_into(
+        &mut self,
+        name: &ObjectName,
+        query: &Query,
+    ) -> Result<usize, SqlError> {
         let name = self.place(name)?;
         if self.catalog.relation(&name).is_ok() {
             return Err(exists(&name.name));
@@ -162,15 +168,18 @@ impl Ddl<'_> {
         columns: Vec<ColumnDefinition>,
     ) -> Result<(), SqlError> {
         let id = self.catalog.take_id();
-        let relation =
-            Relation { id, owner: self.user.to_owned(), kind, columns, grants: vec![] };
+        let relation = Relation { id, owner: self.user.to_owned(), kind, columns, grants: vec![] };
         let schema = self.catalog.schema_mut(&name.database, &name.schema)?;
         schema.relations.insert(name.name.clone(), relation);
         Ok(())
     }
 
     /// CREATE VIEW; `text` is its query as it was written.
-    pub(super) fn create_view(&mut self, create: &CreateView, text: String) -> Result<(), SqlError> {
+    pub(super) fn create_view(
+        &mut self,
+        create: &CreateView,
+        text: String,
+    ) -> Result<(), SqlError> {
         if create.materialized || create.temporary {
             return unsupported("a materialized or temporary view");
         }
@@ -222,7 +231,9 @@ impl Ddl<'_> {
         let (name, owner) = match name {
             SchemaName::Simple(name) => (parts(name)?, None),
             SchemaName::UnnamedAuthorization(owner) => (vec![folded(owner)], Some(folded(owner))),
-            SchemaName::NamedAuthorization(name, owner) => (parts(name)?, Some(owner.value.clone())),
+            SchemaName::NamedAuthorization(name, owner) => {
+                (parts(name)?, Some(owner.value.clone()))
+            }
         };
         let [name] = &name[..] else {
             return unsupported("creating a schema in another database");
@@ -353,19 +364,23 @@ impl Ddl<'_> {
     /// ALTER TABLE.
     pub(super) fn alter_table(&mut self, alter: &AlterTable) -> Result<(), SqlError> {
         let name = self.session().resolve_here(&parts(&alter.name)?)?;
-        self.catalog
-            .require_owner(self.user, &name)
-            .or_else(|error| match self.catalog.require_relation(self.user, &name, Privilege::Alter) {
+        self.catalog.require_owner(self.user, &name).or_else(|error| {
+            match self.catalog.require_relation(self.user, &name, Privilege::Alter) {
                 Ok(()) => Ok(()),
                 Err(_) => Err(error),
-            })?;
+            }
+        })?;
         for operation in &alter.operations {
             self.alter(&name, operation)?;
         }
         Ok(())
     }
 
-    fn alter(&mut self, name: &RelationName, operation: &AlterTableOperation) -> Result<(), SqlError> {
+    fn alter(
+        &mut self,
+        name: &RelationName,
+        operation: &AlterTableOperation,
+    ) -> Result<(), SqlError> {
         match operation {
             AlterTableOperation::RenameTable {
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
@@ -383,7 +398,13 @@ impl Ddl<'_> {
         match operation {
             AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
                 let column = column(column_def, &TableAttributes::default())?;
-                if self.catalog.relation(name)?.columns.iter().any(|known| known.name == column.name) {
+                if self
+                    .catalog
+                    .relation(name)?
+                    .columns
+                    .iter()
+                    .any(|known| known.name == column.name)
+                {
                     return match if_not_exists {
                         true => Ok(()),
                         false => Err(SqlError::new(format!(
@@ -393,7 +414,9 @@ impl Ddl<'_> {
                     };
                 }
                 if !column.nullable && column.default.is_none() {
-                    return Err(SqlError::new("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"));
+                    return Err(SqlError::new(
+                        "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression",
+                    ));
                 }
                 self.add_column(name, &table, column)
             }
@@ -409,7 +432,10 @@ impl Ddl<'_> {
                         }
                         return Err(no_column(&dropped, name));
                     }
-                    run_sql(self.world, &format!("ALTER TABLE {table} DROP COLUMN {}", quoted(&dropped)))?;
+                    run_sql(
+                        self.world,
+                        &format!("ALTER TABLE {table} DROP COLUMN {}", quoted(&dropped)),
+                    )?;
                 }
                 Ok(())
             }
@@ -448,7 +474,8 @@ impl Ddl<'_> {
                 | TableConstraint::ForeignKey(_) => Ok(()),
                 other => unsupported(format!("the constraint {other}")),
             },
-            AlterTableOperation::DropConstraint { .. } | AlterTableOperation::AlterSortKey { .. } => Ok(()),
+            AlterTableOperation::DropConstraint { .. }
+            | AlterTableOperation::AlterSortKey { .. } => Ok(()),
             other => unsupported(format!("ALTER TABLE .. {other}")),
         }
     }
@@ -486,7 +513,8 @@ impl Ddl<'_> {
             return Err(exists(new));
         }
         if matches!(self.catalog.relation(name)?.kind, RelationKind::Table { .. }) {
-            let sql = format!("ALTER TABLE {} RENAME TO {}", self.storage(name), self.storage(&target));
+            let sql =
+                format!("ALTER TABLE {} RENAME TO {}", self.storage(name), self.storage(&target));
             run_sql(self.world, &sql)?;
         }
         let schema = self.catalog.schema_mut(&name.database, &name.schema)?;
@@ -535,13 +563,18 @@ fn columns(
     for constraint in &create.constraints {
         if !matches!(
             constraint,
-            TableConstraint::PrimaryKey(_) | TableConstraint::Unique(_) | TableConstraint::ForeignKey(_)
+            TableConstraint::PrimaryKey(_)
+                | TableConstraint::Unique(_)
+                | TableConstraint::ForeignKey(_)
         ) {
             return unsupported(format!("the constraint {constraint}"));
         }
     }
-    let mut columns: Vec<ColumnDefinition> =
-        create.columns.iter().map(|definition| column(definition, attributes)).collect::<Result<_, _>>()?;
+    let mut columns: Vec<ColumnDefinition> = create
+        .columns
+        .iter()
+        .map(|definition| column(definition, attributes))
+        .collect::<Result<_, _>>()?;
     for constraint in &create.constraints {
         let TableConstraint::PrimaryKey(key) = constraint else { continue };
         for part in &key.columns {
@@ -555,7 +588,10 @@ fn columns(
     Ok(columns)
 }
 
-fn column(definition: &ColumnDef, attributes: &TableAttributes) -> Result<ColumnDefinition, SqlError> {
+fn column(
+    definition: &ColumnDef,
+    attributes: &TableAttributes,
+) -> Result<ColumnDefinition, SqlError> {
     let name = folded(&definition.name);
     let identity = attributes.identity.get(&name).copied();
     let mut column = ColumnDefinition {
@@ -592,17 +628,14 @@ fn dependents(world: &World<'_>, catalog: &Catalog, name: &RelationName) -> Vec<
     schema.relations.remove(&name.name);
     let readable = |catalog: &Catalog, view: &RelationName, relation: &Relation| {
         let counter = Cell::new(0);
-        let session = Session {
-            world,
-            catalog,
-            user: &relation.owner,
-            database: &view.database,
-            depth: 0,
-        };
+        let session =
+            Session { world, catalog, user: &relation.owner, database: &view.database, depth: 0 };
         Compiler::new(session, &counter).columns_of(view, relation).is_ok()
     };
     let mut found = vec![];
-    for (schema_name, schema) in catalog.database(&name.database).map(|d| &d.schemas).into_iter().flatten() {
+    for (schema_name, schema) in
+        catalog.database(&name.database).map(|d| &d.schemas).into_iter().flatten()
+    {
         for (view_name, relation) in &schema.relations {
             let view = RelationName {
                 database: name.database.clone(),
@@ -630,7 +663,9 @@ pub(super) fn remove_relation(
 ) -> Result<(), SqlError> {
     let table = quoted(&storage(&catalog.namespace, name));
     let schema = catalog.schema_mut(&name.database, &name.schema)?;
-    if let Some(Relation { kind: RelationKind::Table { .. }, .. }) = schema.relations.remove(&name.name) {
+    if let Some(Relation { kind: RelationKind::Table { .. }, .. }) =
+        schema.relations.remove(&name.name)
+    {
         run_sql(world, &format!("DROP TABLE {table}"))?;
     }
     Ok(())
@@ -644,18 +679,16 @@ pub(super) fn drop_schema(
     name: &str,
     cascade: bool,
 ) -> Result<(), SqlError> {
-    let relations: Vec<String> = catalog.schema(database, name)?.relations.keys().cloned().collect();
+    let relations: Vec<String> =
+        catalog.schema(database, name)?.relations.keys().cloned().collect();
     if !relations.is_empty() && !cascade {
         return Err(SqlError::new(format!(
             "cannot drop schema {name} because other objects depend on it"
         )));
     }
     for relation in relations {
-        let full = RelationName {
-            database: database.to_owned(),
-            schema: name.to_owned(),
-            name: relation,
-        };
+        let full =
+            RelationName { database: database.to_owned(), schema: name.to_owned(), name: relation };
         remove_relation(world, catalog, &full)?;
     }
     catalog.database_mut(database)?.schemas.remove(name);

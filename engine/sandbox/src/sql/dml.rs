@@ -22,7 +22,11 @@ struct Target {
     table: String,
 }
 
-fn target(session: &Session<'_>, name: &ObjectName, privilege: Privilege) -> Result<Target, SqlError> {
+fn target(
+    session: &Session<'_>,
+    name: &ObjectName,
+    privilege: Privilege,
+) -> Result<Target, SqlError> {
     let name = session.resolve_here(&parts(name)?)?;
     require_table(session.catalog, &name)?;
     session.catalog.require_relation(session.user, &name, privilege)?;
@@ -79,7 +83,10 @@ pub(super) fn insert(session: Session<'_>, insert: &Insert) -> Result<usize, Sql
         insert.columns.iter().map(|name| target.column(name)).collect::<Result<_, _>>()?
     };
     if let Some(column) = named.iter().find(|column| column.identity.is_some()) {
-        return Err(SqlError::new(format!("cannot set an identity column to a value: {}", column.name)));
+        return Err(SqlError::new(format!(
+            "cannot set an identity column to a value: {}",
+            column.name
+        )));
     }
     let counter = Cell::new(0);
     let (source, mut values, given) = match &insert.source {
@@ -107,7 +114,8 @@ pub(super) fn insert(session: Session<'_>, insert: &Insert) -> Result<usize, Sql
             (format!("({})", compiled.sql), values, given)
         }
     };
-    let mut columns: Vec<String> = named[..given].iter().map(|column| quoted(&column.name)).collect();
+    let mut columns: Vec<String> =
+        named[..given].iter().map(|column| quoted(&column.name)).collect();
     for column in &target.columns {
         let mentioned = named[..given].iter().any(|named| named.name == column.name);
         if !mentioned && let Some(value) = left_out(session, column, &target.table)? {
@@ -128,7 +136,10 @@ pub(super) fn insert(session: Session<'_>, insert: &Insert) -> Result<usize, Sql
 }
 
 /// The one table that a statement changes, and its alias.
-fn single<'t>(item: &'t TableWithJoins, what: &str) -> Result<(&'t ObjectName, Option<String>), SqlError> {
+fn single<'t>(
+    item: &'t TableWithJoins,
+    what: &str,
+) -> Result<(&'t ObjectName, Option<String>), SqlError> {
     match (&item.relation, &item.joins[..]) {
         (TableFactor::Table { name, alias, .. }, []) => {
             Ok((name, alias.as_ref().map(|alias| folded(&alias.name))))
@@ -256,7 +267,11 @@ pub(super) fn merge(session: Session<'_>, merge: &Merge) -> Result<usize, SqlErr
                     if !insert {
                         continue;
                     }
-                    session.catalog.require_relation(session.user, &target.name, Privilege::Insert)?;
+                    session.catalog.require_relation(
+                        session.user,
+                        &target.name,
+                        Privilege::Insert,
+                    )?;
                     let MergeInsertKind::Values(values) = &action.kind else {
                         return unsupported("MERGE .. INSERT ROW");
                     };
@@ -284,7 +299,11 @@ pub(super) fn merge(session: Session<'_>, merge: &Merge) -> Result<usize, SqlErr
                     if insert {
                         continue;
                     }
-                    session.catalog.require_relation(session.user, &target.name, Privilege::Delete)?;
+                    session.catalog.require_relation(
+                        session.user,
+                        &target.name,
+                        Privilege::Delete,
+                    )?;
                     let source = from.replacen(" FROM ", " CROSS JOIN ", 1);
                     format!(
                         "DELETE FROM {} WHERE rowid IN (SELECT {} FROM {table}{source} WHERE {on} AND {old})",

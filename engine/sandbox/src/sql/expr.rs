@@ -40,7 +40,7 @@ impl Compiler<'_> {
                 self.cast(expr, data_type)
             }
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
-            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
+            Expr::BinaryOp { .. } => self.chain(expression),
             Expr::Function(function) => self.function(function),
             Expr::Subquery(query) => self.scalar_subquery(query),
             Expr::Case { operand, conditions, else_result, .. } => {
@@ -77,7 +77,8 @@ impl Compiler<'_> {
     fn identifier(&mut self, ident: &Ident) -> Result<Typed, SqlError> {
         let name = folded(ident);
         let column = self.column(&name);
-        if column.is_err() && ident.quote_style.is_none()
+        if column.is_err()
+            && ident.quote_style.is_none()
             && let Some(value) = self.special_word(&name)
         {
             return Ok(value);
@@ -96,8 +97,9 @@ impl Compiler<'_> {
                 let id = self.session.catalog.user(self.session.user).map_or(0, |user| user.id);
                 Typed::new(id.to_string(), SqlType::Int4).named(name)
             }
-            "current_date" => Typed::new(literal(&calendar::date_text(now.date())), SqlType::Date)
-                .named("date"),
+            "current_date" => {
+                Typed::new(literal(&calendar::date_text(now.date())), SqlType::Date).named("date")
+            }
             "sysdate" | "current_timestamp" | "localtimestamp" => {
                 let text = calendar::moment_text(calendar::plain(now));
                 Typed::new(literal(&text), SqlType::Timestamp).named("timestamp")
@@ -139,9 +141,8 @@ impl Compiler<'_> {
         let Expr::Value(value) = interval.value.as_ref() else {
             return unsupported("an interval that is not a literal");
         };
-        let text = match &value.value {
-            Value::SingleQuotedString(text) | Value::Number(text, _) => text,
-            _ => return unsupported("an interval that is not a literal"),
+        let (Value::SingleQuotedString(text) | Value::Number(text, _)) = &value.value else {
+            return unsupported("an interval that is not a literal");
         };
         let unit = interval.leading_field.as_ref().map(ToString::to_string);
         let span = calendar::Span::parse(text, unit.as_deref()).ok_or_else(|| {
@@ -170,12 +171,18 @@ impl Compiler<'_> {
         Ok(match operator {
             UnaryOperator::Not => {
                 let sql = implicit(&value, SqlType::Bool)?;
-                Typed { nullable: value.nullable, ..Typed::new(format!("(NOT {sql})"), SqlType::Bool) }
+                Typed {
+                    nullable: value.nullable,
+                    ..Typed::new(format!("(NOT {sql})"), SqlType::Bool)
+                }
             }
             UnaryOperator::Minus => {
                 number("-")?;
                 // A space, so that two minus signs cannot become a comment.
-                Typed { nullable: value.nullable, ..Typed::new(format!("(- {})", value.sql), value.sql_type) }
+                Typed {
+                    nullable: value.nullable,
+                    ..Typed::new(format!("(- {})", value.sql), value.sql_type)
+                }
             }
             UnaryOperator::Plus => {
                 number("+")?;
@@ -193,56 +200,25 @@ impl Compiler<'_> {
         })
     }
 
-    fn binary(
-        &mut self,
-        left: &Expr,
-        operator: &BinaryOperator,
-        right: &Expr,
-    ) -> Result<Typed, SqlError> {
-        let left = self.expr(left)?;
-        let right = self.expr(right)?;
-        match operator {
-            BinaryOperator::And | BinaryOperator::Or => {
-                let word = if *operator == BinaryOperator::And { "AND" } else { "OR" };
-                logical(&left, word, &right)
-            }
-            BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Lt
-            | BinaryOperator::LtEq
-            | BinaryOperator::Gt
-            | BinaryOperator::GtEq => compare(&left, &operator.to_string(), &right),
-            BinaryOperator::Plus | BinaryOperator::Minus
-                if left.sql_type.is_moment() || right.sql_type.is_moment() =>
-            {
-                moment_arithmetic(&left, *operator == BinaryOperator::Minus, &right)
-            }
-            BinaryOperator::Plus
-            | BinaryOperator::Minus
-            | BinaryOperator::Multiply
-            | BinaryOperator::Divide
-            | BinaryOperator::Modulo => arithmetic(&left, operator, &right),
-            BinaryOperator::StringConcat => {
-                let sql = format!("({} || {})", as_text(&left), as_text(&right));
-                Ok(nullable_of(Typed::new(sql, SqlType::text()), &left, &right))
-            }
-            // `^` raises to a power in Redshift; the dialect reads it as MySQL's XOR.
-            BinaryOperator::BitwiseXor | BinaryOperator::PGExp => {
-                Ok(Typed::new(format!("rs_power({}, {})", left.sql, right.sql), SqlType::Float8))
-            }
-            BinaryOperator::BitwiseAnd
-            | BinaryOperator::BitwiseOr
-            | BinaryOperator::PGBitwiseShiftLeft
-            | BinaryOperator::PGBitwiseShiftRight => {
-                let sql = format!("({} {operator} {})", left.sql, right.sql);
-                Ok(Typed::new(sql, left.sql_type.common(right.sql_type)))
-            }
-            BinaryOperator::PGRegexMatch => Ok(regex(&left, &right, false, false)),
-            BinaryOperator::PGRegexIMatch => Ok(regex(&left, &right, true, false)),
-            BinaryOperator::PGRegexNotMatch => Ok(regex(&left, &right, false, true)),
-            BinaryOperator::PGRegexNotIMatch => Ok(regex(&left, &right, true, true)),
-            other => unsupported(format!("the operator {other}")),
+    /// `a + b + c`: a loop over the operators, because a chain may be longer than the stack is deep.
+    fn chain(&mut self, expression: &Expr) -> Result<Typed, SqlError> {
+        let mut links = vec![];
+        let mut first = expression;
+        let mut group = None;
+        while let (Expr::BinaryOp { left, op, right }, None) = (first, &group) {
+            links.push((op, right));
+            first = left;
+            group = self.as_group(first);
         }
+        let mut value = match group {
+            Some(group) => group,
+            None => self.expr(first)?,
+        };
+        for (operator, right) in links.into_iter().rev() {
+            let right = self.expr(right)?;
+            value = binary(&value, operator, &right)?;
+        }
+        Ok(value)
     }
 
     fn case(
@@ -278,14 +254,16 @@ impl Compiler<'_> {
     /// Conditions that are not operators.
     fn predicate(&mut self, expression: &Expr) -> Result<Typed, SqlError> {
         let sql = match expression {
-            Expr::IsNull(value) => format!("({} IS NULL)", self.expr(value)?.sql),
-            Expr::IsNotNull(value) => format!("({} IS NOT NULL)", self.expr(value)?.sql),
+            Expr::IsNull(value) | Expr::IsUnknown(value) => {
+                format!("({} IS NULL)", self.expr(value)?.sql)
+            }
+            Expr::IsNotNull(value) | Expr::IsNotUnknown(value) => {
+                format!("({} IS NOT NULL)", self.expr(value)?.sql)
+            }
             Expr::IsTrue(value) => format!("({} IS 1)", self.expr(value)?.sql),
             Expr::IsNotTrue(value) => format!("({} IS NOT 1)", self.expr(value)?.sql),
             Expr::IsFalse(value) => format!("({} IS 0)", self.expr(value)?.sql),
             Expr::IsNotFalse(value) => format!("({} IS NOT 0)", self.expr(value)?.sql),
-            Expr::IsUnknown(value) => format!("({} IS NULL)", self.expr(value)?.sql),
-            Expr::IsNotUnknown(value) => format!("({} IS NOT NULL)", self.expr(value)?.sql),
             Expr::Between { expr, negated, low, high } => {
                 let value = self.expr(expr)?;
                 let low = compare(&value, ">=", &self.expr(low)?)?;
@@ -294,11 +272,17 @@ impl Compiler<'_> {
             }
             Expr::InList { expr, list, negated } => {
                 let value = self.expr(expr)?;
-                let list = list.iter().map(|item| self.expr(item)).collect::<Result<Vec<_>, _>>()?;
+                let list =
+                    list.iter().map(|item| self.expr(item)).collect::<Result<Vec<_>, _>>()?;
                 let common = common_type(std::iter::once(&value).chain(&list));
                 let items: Result<Vec<String>, SqlError> =
                     list.iter().map(|item| implicit(item, common)).collect();
-                format!("({} {}IN ({}))", implicit(&value, common)?, not(*negated), items?.join(", "))
+                format!(
+                    "({} {}IN ({}))",
+                    implicit(&value, common)?,
+                    not(*negated),
+                    items?.join(", ")
+                )
             }
             Expr::InSubquery { expr, subquery, negated } => {
                 let value = self.expr(expr)?;
@@ -306,7 +290,12 @@ impl Compiler<'_> {
                 let [column] = &compiled.columns[..] else {
                     return Err(SqlError::new("subquery has too many columns"));
                 };
-                format!("({} {}IN ({}))", implicit(&value, column.sql_type)?, not(*negated), compiled.sql)
+                format!(
+                    "({} {}IN ({}))",
+                    implicit(&value, column.sql_type)?,
+                    not(*negated),
+                    compiled.sql
+                )
             }
             Expr::Exists { subquery, negated } => {
                 format!("({}EXISTS ({}))", not(*negated), self.query(subquery)?.sql)
@@ -355,15 +344,18 @@ impl Compiler<'_> {
             }
             Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
                 let value = self.expr(expr)?;
-                self.call("ceil", vec![value])
+                self.call("ceil", &[value])
             }
-            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+            Expr::Floor {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => {
                 let value = self.expr(expr)?;
-                self.call("floor", vec![value])
+                self.call("floor", &[value])
             }
             Expr::Position { expr, r#in } => {
                 let (needle, text) = (self.expr(expr)?, self.expr(r#in)?);
-                self.call("strpos", vec![text, needle])
+                self.call("strpos", &[text, needle])
             }
             Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let mut arguments = vec![self.expr(expr)?];
@@ -374,7 +366,7 @@ impl Compiler<'_> {
                 if let Some(length) = substring_for {
                     arguments.push(self.expr(length)?);
                 }
-                self.call("substring", arguments)
+                self.call("substring", &arguments)
             }
             Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
                 let function = match trim_where {
@@ -387,10 +379,56 @@ impl Compiler<'_> {
                 if let Some(characters) = trim_what.as_deref().or(given) {
                     arguments.push(self.expr(characters)?);
                 }
-                self.call(function, arguments)
+                self.call(function, &arguments)
             }
             other => unsupported(format!("the expression {other}")),
         }
+    }
+}
+
+/// Two values and an operator.
+fn binary(left: &Typed, operator: &BinaryOperator, right: &Typed) -> Result<Typed, SqlError> {
+    match operator {
+        BinaryOperator::And | BinaryOperator::Or => {
+            let word = if *operator == BinaryOperator::And { "AND" } else { "OR" };
+            logical(left, word, right)
+        }
+        BinaryOperator::Eq
+        | BinaryOperator::NotEq
+        | BinaryOperator::Lt
+        | BinaryOperator::LtEq
+        | BinaryOperator::Gt
+        | BinaryOperator::GtEq => compare(left, &operator.to_string(), right),
+        BinaryOperator::Plus | BinaryOperator::Minus
+            if left.sql_type.is_moment() || right.sql_type.is_moment() =>
+        {
+            moment_arithmetic(left, *operator == BinaryOperator::Minus, right)
+        }
+        BinaryOperator::Plus
+        | BinaryOperator::Minus
+        | BinaryOperator::Multiply
+        | BinaryOperator::Divide
+        | BinaryOperator::Modulo => arithmetic(left, operator, right),
+        BinaryOperator::StringConcat => {
+            let sql = format!("({} || {})", as_text(left), as_text(right));
+            Ok(nullable_of(Typed::new(sql, SqlType::text()), left, right))
+        }
+        // `^` raises to a power in Redshift; the dialect reads it as MySQL's XOR.
+        BinaryOperator::BitwiseXor | BinaryOperator::PGExp => {
+            Ok(Typed::new(format!("rs_power({}, {})", left.sql, right.sql), SqlType::Float8))
+        }
+        BinaryOperator::BitwiseAnd
+        | BinaryOperator::BitwiseOr
+        | BinaryOperator::PGBitwiseShiftLeft
+        | BinaryOperator::PGBitwiseShiftRight => {
+            let sql = format!("({} {operator} {})", left.sql, right.sql);
+            Ok(Typed::new(sql, left.sql_type.common(right.sql_type)))
+        }
+        BinaryOperator::PGRegexMatch => Ok(regex(left, right, false, false)),
+        BinaryOperator::PGRegexIMatch => Ok(regex(left, right, true, false)),
+        BinaryOperator::PGRegexNotMatch => Ok(regex(left, right, false, true)),
+        BinaryOperator::PGRegexNotIMatch => Ok(regex(left, right, true, true)),
+        other => unsupported(format!("the operator {other}")),
     }
 }
 
@@ -423,6 +461,9 @@ fn number(text: &str) -> Result<Typed, SqlError> {
         return Err(malformed());
     }
     let parsed: f64 = text.parse().map_err(|_not_a_number| malformed())?;
+    if !parsed.is_finite() {
+        return Err(SqlError::new(format!("\"{text}\" is out of range for type double precision")));
+    }
     let sql_type = match text.parse::<i64>() {
         Ok(small) if i32::try_from(small).is_ok() => SqlType::Int4,
         Ok(_) => SqlType::Int8,
@@ -448,10 +489,7 @@ fn nullable_of(value: Typed, left: &Typed, right: &Typed) -> Typed {
 
 /// The type that all of these are brought to.
 pub(super) fn common_type<'t>(values: impl Iterator<Item = &'t Typed>) -> SqlType {
-    values
-        .map(|value| value.sql_type)
-        .reduce(SqlType::common)
-        .unwrap_or(SqlType::Unknown)
+    values.map(|value| value.sql_type).reduce(SqlType::common).unwrap_or(SqlType::Unknown)
 }
 
 fn logical(left: &Typed, word: &str, right: &Typed) -> Result<Typed, SqlError> {
@@ -507,8 +545,7 @@ fn arithmetic(left: &Typed, operator: &BinaryOperator, right: &Typed) -> Result<
         SqlType::Unknown => SqlType::Int4,
         known => known,
     };
-    let (lt, rt) =
-        (known(left.sql_type, right.sql_type), known(right.sql_type, left.sql_type));
+    let (lt, rt) = (known(left.sql_type, right.sql_type), known(right.sql_type, left.sql_type));
     if !lt.is_number() || !rt.is_number() {
         return Err(no_operator(left, &operator.to_string(), right));
     }
@@ -555,17 +592,15 @@ fn moment_arithmetic(left: &Typed, minus: bool, right: &Typed) -> Result<Typed, 
     let (moment, other) = if left.sql_type.is_moment() { (left, right) } else { (right, left) };
     let typed = match other.sql_type {
         SqlType::Interval => {
-            let sql_type = if moment.sql_type == SqlType::Date {
-                SqlType::Timestamp
-            } else {
-                moment.sql_type
-            };
+            let sql_type =
+                if moment.sql_type == SqlType::Date { SqlType::Timestamp } else { moment.sql_type };
             let start = explicit(moment, sql_type)?;
             Typed::new(format!("rs_add_span({start}, {}, {sign})", other.sql), sql_type)
         }
-        kind if kind.is_integer() && moment.sql_type == SqlType::Date => {
-            Typed::new(format!("rs_add_days({}, {sign} * {})", moment.sql, other.sql), SqlType::Date)
-        }
+        kind if kind.is_integer() && moment.sql_type == SqlType::Date => Typed::new(
+            format!("rs_add_days({}, {sign} * {})", moment.sql, other.sql),
+            SqlType::Date,
+        ),
         SqlType::Date if minus && left.sql_type == SqlType::Date => {
             Typed::new(format!("rs_date_diff('day', {}, {})", right.sql, left.sql), SqlType::Int4)
         }
@@ -588,9 +623,8 @@ fn regex(left: &Typed, right: &Typed, ignore_case: bool, negated: bool) -> Typed
 
 /// A part of a date, as EXTRACT and DATE_PART give it.
 pub(super) fn date_part(field: &str, moment: &Typed) -> Result<Typed, SqlError> {
-    let part = calendar::Part::named(field).ok_or_else(|| {
-        SqlError::new(format!("timestamp units \"{field}\" not recognized"))
-    })?;
+    let part = calendar::Part::named(field)
+        .ok_or_else(|| SqlError::new(format!("timestamp units \"{field}\" not recognized")))?;
     let moment = match moment.sql_type {
         SqlType::Unknown => explicit(moment, SqlType::Timestamp)?,
         kind if kind.is_moment() || kind.is_text() => moment.sql.clone(),
@@ -601,9 +635,9 @@ pub(super) fn date_part(field: &str, moment: &Typed) -> Result<Typed, SqlError> 
             )));
         }
     };
-    let sql_type =
-        if part == calendar::Part::Epoch { SqlType::Int8 } else { SqlType::Int4 };
-    Ok(Typed::new(format!("rs_date_part('{}', {moment})", part.name()), sql_type).named("date_part"))
+    let sql_type = if part == calendar::Part::Epoch { SqlType::Int8 } else { SqlType::Int4 };
+    Ok(Typed::new(format!("rs_date_part('{}', {moment})", part.name()), sql_type)
+        .named("date_part"))
 }
 
 /// The name of an EXTRACT field, also when it was quoted.

@@ -79,8 +79,8 @@ fn direct(name: &str) -> Option<(&'static str, usize, usize, usize, Gives)> {
 
 /// Functions of one number that give a float.
 const MATH: [&str; 17] = [
-    "sqrt", "cbrt", "exp", "ln", "dlog1", "log", "dlog10", "sin", "cos", "tan", "cot", "asin", "acos",
-    "atan", "degrees", "radians", "dexp",
+    "sqrt", "cbrt", "exp", "ln", "dlog1", "log", "dlog10", "sin", "cos", "tan", "cot", "asin",
+    "acos", "atan", "degrees", "radians", "dexp",
 ];
 
 impl Compiler<'_> {
@@ -112,13 +112,15 @@ impl Compiler<'_> {
         }
         let values: Vec<Typed> =
             arguments.iter().map(|argument| self.expr(argument)).collect::<Result<_, _>>()?;
-        self.call(&name, values)
+        self.call(&name, &values)
     }
 
     /// Functions that take the name of a date part, quoted or bare, as an argument.
     fn with_part(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, SqlError> {
         let (part, rest) = match (name, arguments) {
-            ("dateadd" | "date_add" | "datediff" | "date_diff", [part, rest @ ..]) if rest.len() == 2 => {
+            ("dateadd" | "date_add" | "datediff" | "date_diff", [part, rest @ ..])
+                if rest.len() == 2 =>
+            {
                 (part, rest)
             }
             ("date_part" | "pgdate_part" | "date_trunc", [part, rest @ ..]) if rest.len() == 1 => {
@@ -144,7 +146,8 @@ impl Compiler<'_> {
                 };
                 let start = explicit(moment, sql_type)?;
                 let count = implicit(count, SqlType::Int8)?;
-                Typed::new(format!("rs_date_add('{unit}', {count}, {start})"), sql_type).named("date_add")
+                Typed::new(format!("rs_date_add('{unit}', {count}, {start})"), sql_type)
+                    .named("date_add")
             }
             ("datediff" | "date_diff", [from, to]) => {
                 let sql = format!("rs_date_diff('{unit}', {}, {})", as_text(from), as_text(to));
@@ -156,7 +159,8 @@ impl Compiler<'_> {
                     _ => SqlType::Timestamp,
                 };
                 let start = explicit(moment, sql_type)?;
-                Typed::new(format!("rs_date_trunc('{unit}', {start})"), sql_type).named("date_trunc")
+                Typed::new(format!("rs_date_trunc('{unit}', {start})"), sql_type)
+                    .named("date_trunc")
             }
             (_, [moment]) => date_part(&word, moment)?,
             _ => return Ok(None),
@@ -164,15 +168,17 @@ impl Compiler<'_> {
     }
 
     /// A scalar function with its arguments.
-    pub(super) fn call(&mut self, name: &str, arguments: Vec<Typed>) -> Result<Typed, SqlError> {
+    pub(super) fn call(&mut self, name: &str, arguments: &[Typed]) -> Result<Typed, SqlError> {
         if let Some((function, fewest, most, texts, gives)) = direct(name) {
             if !(fewest..=most).contains(&arguments.len()) {
-                return Err(no_function(name, &arguments));
+                return Err(no_function(name, arguments));
             }
             let list: Vec<String> = arguments
                 .iter()
                 .enumerate()
-                .map(|(index, value)| if index < texts { as_text(value) } else { value.sql.clone() })
+                .map(
+                    |(index, value)| if index < texts { as_text(value) } else { value.sql.clone() },
+                )
                 .collect();
             let sql_type = match gives {
                 Gives::Text => SqlType::text(),
@@ -185,21 +191,23 @@ impl Compiler<'_> {
             return Ok(Typed::new(format!("{function}({})", list.join(", ")), sql_type).named(name));
         }
         if MATH.contains(&name) {
-            let [value] = &arguments[..] else { return Err(no_function(name, &arguments)) };
+            let [value] = arguments else { return Err(no_function(name, arguments)) };
             let number = implicit(value, SqlType::Float8)?;
-            return Ok(Typed::new(format!("rs_math('{name}', {number})"), SqlType::Float8).named(name));
+            return Ok(
+                Typed::new(format!("rs_math('{name}', {number})"), SqlType::Float8).named(name)
+            );
         }
-        let value = match self.about_session(name, &arguments)? {
+        let value = match self.about_session(name, arguments)? {
             Some(value) => Some(value),
-            None => match conditional(name, &arguments)? {
+            None => match conditional(name, arguments)? {
                 Some(value) => Some(value),
-                None => match number_call(name, &arguments)? {
+                None => match number_call(name, arguments)? {
                     Some(value) => Some(value),
-                    None => date_call(name, &arguments)?,
+                    None => date_call(name, arguments)?,
                 },
             },
         };
-        value.map(|value| value.named(name)).ok_or_else(|| no_function(name, &arguments))
+        value.map(|value| value.named(name)).ok_or_else(|| no_function(name, arguments))
     }
 
     /// What a session can ask about itself.
@@ -213,8 +221,11 @@ impl Compiler<'_> {
             }
             ("current_namespace", []) => text(&session.catalog.namespace),
             ("version", []) => Typed::new(literal(VERSION), SqlType::text()),
-            ("getdate" | "now" | "timeofday" | "current_timestamp" | "sysdate" | "current_date"
-            | "current_user" | "session_user" | "user", []) => {
+            (
+                "getdate" | "now" | "timeofday" | "current_timestamp" | "sysdate" | "current_date"
+                | "current_user" | "session_user" | "user",
+                [],
+            ) => {
                 let word = match name {
                     "getdate" | "now" | "timeofday" => "sysdate",
                     word => word,
@@ -240,7 +251,9 @@ impl Compiler<'_> {
 fn plain_arguments(function: &Function) -> Result<Vec<&Expr>, SqlError> {
     let list = match &function.args {
         FunctionArguments::None => return Ok(vec![]),
-        FunctionArguments::Subquery(_) => return unsupported("a subquery as a function's arguments"),
+        FunctionArguments::Subquery(_) => {
+            return unsupported("a subquery as a function's arguments");
+        }
         FunctionArguments::List(list) => list,
     };
     if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
@@ -299,7 +312,10 @@ fn conditional(name: &str, arguments: &[Typed]) -> Result<Option<Typed>, SqlErro
         }
         ("nullif", [left, right]) => {
             let equal = compare(left, "=", right)?;
-            Typed::new(format!("CASE WHEN {} THEN NULL ELSE {} END", equal.sql, left.sql), left.sql_type)
+            Typed::new(
+                format!("CASE WHEN {} THEN NULL ELSE {} END", equal.sql, left.sql),
+                left.sql_type,
+            )
         }
         ("nvl2", [tested, present, absent]) => {
             let common = present.sql_type.common(absent.sql_type);
@@ -366,9 +382,10 @@ fn number_call(name: &str, arguments: &[Typed]) -> Result<Option<Typed>, SqlErro
             left.sql_type.common(right.sql_type),
         ),
         ("to_number", [text, format]) => {
-            let scale = format.sql.split_once(['.', 'D']).map_or(0, |(_, rest)| {
-                rest.chars().filter(|c| matches!(c, '9' | '0')).count()
-            });
+            let scale = format
+                .sql
+                .split_once(['.', 'D'])
+                .map_or(0, |(_, rest)| rest.chars().filter(|c| matches!(c, '9' | '0')).count());
             let scale = u32::try_from(scale).unwrap_or(0);
             Typed::new(format!("rs_to_number({})", as_text(text)), numeric_of(38, scale))
         }
@@ -420,9 +437,10 @@ fn date_call(name: &str, arguments: &[Typed]) -> Result<Option<Typed>, SqlError>
             format!("rs_moment_format({}, {})", moment(value)?, format.sql),
             SqlType::text(),
         ),
-        ("convert_timezone", [zone, value]) => {
-            Typed::new(format!("rs_convert_zone('UTC', {}, {})", zone.sql, moment(value)?), SqlType::Timestamp)
-        }
+        ("convert_timezone", [zone, value]) => Typed::new(
+            format!("rs_convert_zone('UTC', {}, {})", zone.sql, moment(value)?),
+            SqlType::Timestamp,
+        ),
         ("convert_timezone", [from, to, value]) => Typed::new(
             format!("rs_convert_zone({}, {}, {})", from.sql, to.sql, moment(value)?),
             SqlType::Timestamp,

@@ -18,16 +18,25 @@ const DIALECT: RedshiftSqlDialect = RedshiftSqlDialect {};
 /// How deep expressions and subqueries may nest: a bound on recursion, here and in the compiler.
 const NESTING: usize = 60;
 
+/// The most operators in a statement: sqlparser makes a chain of them a tree as deep as the chain is
+/// long, and taking that apart needs the stack.
+const OPERATORS: usize = 2_000;
+
 /// One statement's tokens, without white space and comments.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens(pub(super) Vec<TokenWithSpan>);
 
 /// Splits a text at its semicolons and puts the values of named parameters in.
-pub(super) fn statements(sql: &str, parameters: &[(String, String)]) -> Result<Vec<Tokens>, SqlError> {
+pub(super) fn statements(
+    sql: &str,
+    parameters: &[(String, String)],
+) -> Result<Vec<Tokens>, SqlError> {
     if sql.contains('\0') {
         return Err(SqlError::new("invalid byte sequence for encoding \"UTF8\": 0x00"));
     }
-    let tokens = Tokenizer::new(&DIALECT, sql).tokenize_with_location().map_err(tokenizer_error)?;
+    let tokens = Tokenizer::new(&DIALECT, sql)
+        .tokenize_with_location()
+        .map_err(|error| tokenizer_error(&error))?;
     let mut statements = vec![];
     let mut current: Vec<TokenWithSpan> = vec![];
     for token in tokens {
@@ -119,6 +128,13 @@ pub(crate) fn without_passwords(sql: &str) -> String {
 /// Parses one statement.
 pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
     let tokens = without_hints(tokens.0);
+    // A sign in a list links nothing.
+    let links = tokens.windows(2).filter(|pair| {
+        is_operator(&pair[1].token) && !matches!(pair[0].token, Token::Comma | Token::LParen)
+    });
+    if links.count() > OPERATORS {
+        return Err(SqlError::new("statement is too complex"));
+    }
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(parser_error)?;
@@ -159,11 +175,38 @@ fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     tokens.into_iter().zip(hints).filter(|(_, hint)| !hint).map(|(token, _)| token).collect()
 }
 
+/// Whether a token may link two expressions.
+fn is_operator(token: &Token) -> bool {
+    ["AND", "OR", "LIKE", "ILIKE", "IS", "UNION", "INTERSECT", "EXCEPT", "MINUS"]
+        .into_iter()
+        .any(|word| is_word(token, word))
+        || matches!(
+            token,
+            Token::Plus
+                | Token::Minus
+                | Token::Mul
+                | Token::Div
+                | Token::Mod
+                | Token::Caret
+                | Token::StringConcat
+                | Token::Eq
+                | Token::Neq
+                | Token::Lt
+                | Token::Gt
+                | Token::LtEq
+                | Token::GtEq
+                | Token::DoubleColon
+                | Token::Ampersand
+                | Token::Pipe
+                | Token::Tilde
+        )
+}
+
 pub(super) fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
 
-fn tokenizer_error(error: TokenizerError) -> SqlError {
+fn tokenizer_error(error: &TokenizerError) -> SqlError {
     SqlError::new(format!("syntax error: {}", error.message))
 }
 

@@ -92,7 +92,11 @@ impl Compiler<'_> {
         let mut list = vec![];
         for item in items {
             let sql = self.joined(item)?;
-            list.push(if items.len() > 1 && !item.joins.is_empty() { format!("({sql})") } else { sql });
+            list.push(if items.len() > 1 && !item.joins.is_empty() {
+                format!("({sql})")
+            } else {
+                sql
+            });
         }
         Ok(format!(" FROM {}", list.join(" CROSS JOIN ")))
     }
@@ -109,7 +113,9 @@ impl Compiler<'_> {
     /// Adds one join; `first` is where this FROM item's relations begin in the frame.
     fn join(&mut self, left: &str, join: &Join, first: usize) -> Result<String, SqlError> {
         let (word, constraint) = match &join.join_operator {
-            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => ("JOIN", constraint),
+            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => {
+                ("JOIN", constraint)
+            }
             JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
                 ("LEFT JOIN", constraint)
             }
@@ -125,8 +131,12 @@ impl Compiler<'_> {
         self.outer_nulls(word, first, middle);
         let condition = match constraint {
             JoinConstraint::None if word == "CROSS JOIN" => String::new(),
-            JoinConstraint::None => return Err(SqlError::new("syntax error: JOIN without ON or USING")),
-            JoinConstraint::On(condition) => format!(" ON {}", self.condition(condition, "JOIN/ON")?),
+            JoinConstraint::None => {
+                return Err(SqlError::new("syntax error: JOIN without ON or USING"));
+            }
+            JoinConstraint::On(condition) => {
+                format!(" ON {}", self.condition(condition, "JOIN/ON")?)
+            }
             JoinConstraint::Using(names) => {
                 let names: Result<Vec<Vec<String>>, SqlError> = names.iter().map(parts).collect();
                 self.using(word, &names?.concat(), first, middle)?
@@ -248,7 +258,11 @@ impl Compiler<'_> {
 
     pub(super) fn add_source(&mut self, source: Source) -> Result<(), SqlError> {
         let frame = self.frame();
-        if frame.sources.iter().any(|known| known.name == source.name && known.schema == source.schema) {
+        if frame
+            .sources
+            .iter()
+            .any(|known| known.name == source.name && known.schema == source.schema)
+        {
             return Err(SqlError::new(format!(
                 "table name \"{}\" specified more than once",
                 source.name
@@ -264,10 +278,8 @@ impl Compiler<'_> {
         parts: &[String],
         alias: Option<&TableAlias>,
     ) -> Result<(String, Source), SqlError> {
-        let visible = alias.map_or_else(
-            || parts.last().cloned().unwrap_or_default(),
-            |alias| folded(&alias.name),
-        );
+        let visible = alias
+            .map_or_else(|| parts.last().cloned().unwrap_or_default(), |alias| folded(&alias.name));
         if let [name] = parts
             && let Some(table) = self.ctes.iter().rev().find(|table| table.name == *name).cloned()
         {
@@ -276,7 +288,11 @@ impl Compiler<'_> {
         }
         match self.session.resolve(parts) {
             Ok(name) => {
-                self.session.catalog.require_relation(self.session.user, &name, Privilege::Select)?;
+                self.session.catalog.require_relation(
+                    self.session.user,
+                    &name,
+                    Privilege::Select,
+                )?;
                 let relation = self.session.catalog.relation(&name)?;
                 let (sql, mut source) = self.relation(&name, relation, &visible, alias)?;
                 if alias.is_none() {
@@ -373,8 +389,7 @@ impl Compiler<'_> {
                     name: shared.relation.clone(),
                 };
                 let relation = catalog.relation(&target).map_err(|_gone| missing())?;
-                let session =
-                    Session { catalog: &catalog, database: &target.database, ..inner };
+                let session = Session { catalog: &catalog, database: &target.database, ..inner };
                 let compiler = self.inside(session)?;
                 let (sql, source) = compiler.relation(&target, relation, &target.name, None)?;
                 let list: Vec<String> = source
@@ -462,9 +477,7 @@ impl Compiler<'_> {
                 .filter(|column| !column.hidden && column.name == name);
             if let Some(column) = found.next() {
                 if found.next().is_some() {
-                    return Err(SqlError::new(format!(
-                        "column reference \"{name}\" is ambiguous"
-                    )));
+                    return Err(SqlError::new(format!("column reference \"{name}\" is ambiguous")));
                 }
                 let value = column.value.clone();
                 if index + 1 == innermost {
@@ -480,7 +493,8 @@ impl Compiler<'_> {
         }
         let tables: Vec<String> =
             self.frame().sources.iter().map(|source| source.name.clone()).collect();
-        let inside = if tables.is_empty() { String::new() } else { format!(" in {}", tables.join(", ")) };
+        let inside =
+            if tables.is_empty() { String::new() } else { format!(" in {}", tables.join(", ")) };
         Err(SqlError::new(format!("column \"{name}\" does not exist{inside}")))
     }
 
@@ -495,20 +509,22 @@ impl Compiler<'_> {
             let wanted = qualifier.iter().rev();
             let known = [source.schema.as_ref(), source.database.as_ref()];
             source.name == *table
-                && wanted.zip(known).all(|(wanted, known)| known.is_none_or(|known| known == wanted))
+                && wanted
+                    .zip(known)
+                    .all(|(wanted, known)| known.is_none_or(|known| known == wanted))
         };
         let innermost = self.frames.len();
         let found = self.frames.iter().enumerate().rev().find_map(|(index, frame)| {
             frame.sources.iter().find(|source| fits(source)).map(|source| (index, source.clone()))
         });
         let Some((index, source)) = found else {
-            return Err(SqlError::new(format!(
-                "missing FROM-clause entry for table \"{table}\""
-            )));
+            return Err(SqlError::new(format!("missing FROM-clause entry for table \"{table}\"")));
         };
-        let column = source.columns.iter().find(|column| column.name == *name).ok_or_else(|| {
-            SqlError::new(format!("column {table}.{name} does not exist"))
-        })?;
+        let column = source
+            .columns
+            .iter()
+            .find(|column| column.name == *name)
+            .ok_or_else(|| SqlError::new(format!("column {table}.{name} does not exist")))?;
         if index + 1 == innermost {
             self.require_grouped(name, &column.value)?;
         }

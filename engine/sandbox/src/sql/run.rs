@@ -53,9 +53,8 @@ impl Warehouse<'_> {
         let mut cursor = Cursor::new(&tokens);
         for (words, reason) in REFUSED {
             if cursor.accept(words) {
-                return unsupported::<ResultSet>(words).map_err(|error| {
-                    SqlError::new(format!("{}{reason}", error.message))
-                });
+                return unsupported::<ResultSet>(words)
+                    .map_err(|error| SqlError::new(format!("{}{reason}", error.message)));
             }
         }
         let actor = Actor { user, database };
@@ -78,7 +77,12 @@ impl Warehouse<'_> {
         self.parsed(user, database, tokens)
     }
 
-    fn parsed(&mut self, user: &str, database: &str, tokens: Tokens) -> Result<ResultSet, SqlError> {
+    fn parsed(
+        &mut self,
+        user: &str,
+        database: &str,
+        tokens: Tokens,
+    ) -> Result<ResultSet, SqlError> {
         let creates_table = creates(&tokens, "TABLE");
         let view_query = if creates(&tokens, "VIEW") { Some(view_text(&tokens)) } else { None };
         let (tokens, attributes) = match creates_table {
@@ -89,9 +93,8 @@ impl Warehouse<'_> {
         let world = self.world;
         let affected = match &statement {
             Statement::Query(query) => match into(query) {
-                Some((name, query)) => {
-                    Ddl { world, catalog: &mut self.catalog, user, database }.select_into(&name, &query)?
-                }
+                Some((name, query)) => Ddl { world, catalog: &mut self.catalog, user, database }
+                    .select_into(&name, &query)?,
                 None => {
                     let counter = Cell::new(0);
                     let session = self.session(user, database);
@@ -120,11 +123,8 @@ impl Warehouse<'_> {
                         0
                     }
                     Statement::Truncate(truncate) => {
-                        let names: Vec<_> = truncate
-                            .table_names
-                            .iter()
-                            .map(|target| target.name.clone())
-                            .collect();
+                        let names: Vec<_> =
+                            truncate.table_names.iter().map(|target| target.name.clone()).collect();
                         ddl.truncate(&names)?;
                         0
                     }
@@ -147,7 +147,10 @@ impl Warehouse<'_> {
         cursor: &mut Cursor,
     ) -> Result<ResultSet, SqlError> {
         let (select, names): (&str, Vec<(&str, String)>) = if cursor.accept("DATABASES") {
-            ("SELECT database_name, database_owner, database_type FROM svv_redshift_databases", vec![])
+            (
+                "SELECT database_name, database_owner, database_type FROM svv_redshift_databases",
+                vec![],
+            )
         } else if cursor.accept("SCHEMAS FROM DATABASE") {
             let name = cursor.name()?;
             self.catalog.database(&name)?;
@@ -191,7 +194,11 @@ impl Warehouse<'_> {
             .map(|(column, value)| format!("{column} = {}", sql_literal(&value)))
             .collect();
         if let Some(pattern) = pattern {
-            let subject = if select.contains("schema_name, table_name") { "table_name" } else { "schema_name" };
+            let subject = if select.contains("schema_name, table_name") {
+                "table_name"
+            } else {
+                "schema_name"
+            };
             conditions.push(format!("{subject} LIKE {}", sql_literal(&pattern)));
         }
         let condition = match conditions.is_empty() {
@@ -234,10 +241,13 @@ fn placed(
 fn setting(cursor: &Cursor) -> Result<ResultSet, SqlError> {
     let Token::Word(word) = cursor.peek() else { return Err(near(cursor.peek())) };
     match word.value.to_lowercase().as_str() {
-        "query_group" | "statement_timeout" | "timezone" | "enable_result_cache_for_session"
-        | "analyze_threshold_percent" | "application_name" | "wlm_query_slot_count" => {
-            Ok(ResultSet::default())
-        }
+        "query_group"
+        | "statement_timeout"
+        | "timezone"
+        | "enable_result_cache_for_session"
+        | "analyze_threshold_percent"
+        | "application_name"
+        | "wlm_query_slot_count" => Ok(ResultSet::default()),
         other => unsupported(format!("SET {other}")),
     }
 }
@@ -245,9 +255,15 @@ fn setting(cursor: &Cursor) -> Result<ResultSet, SqlError> {
 /// ALTER TABLE of distribution, sort keys and encoding, which change no result.
 fn storage_only(cursor: &mut Cursor) -> Result<bool, SqlError> {
     cursor.dotted_name()?;
-    Ok(["ALTER DISTKEY", "ALTER DISTSTYLE", "ALTER SORTKEY", "ALTER COMPOUND SORTKEY", "ALTER ENCODE"]
-        .into_iter()
-        .any(|words| cursor.accept(words)))
+    Ok([
+        "ALTER DISTKEY",
+        "ALTER DISTSTYLE",
+        "ALTER SORTKEY",
+        "ALTER COMPOUND SORTKEY",
+        "ALTER ENCODE",
+    ]
+    .into_iter()
+    .any(|words| cursor.accept(words)))
 }
 
 /// Whether the statement creates this kind of thing.
@@ -256,7 +272,9 @@ fn creates(tokens: &Tokens, kind: &str) -> bool {
     words.next().is_some_and(|first| is_word(first, "CREATE"))
         && words
             .find(|word| {
-                !["OR", "REPLACE", "TEMP", "TEMPORARY", "LOCAL"].iter().any(|skip| is_word(word, skip))
+                !["OR", "REPLACE", "TEMP", "TEMPORARY", "LOCAL"]
+                    .iter()
+                    .any(|skip| is_word(word, skip))
             })
             .is_some_and(|word| is_word(word, kind))
 }
@@ -276,9 +294,10 @@ fn view_text(tokens: &Tokens) -> String {
     }
     let mut text = String::new();
     for token in &all[start..end.max(start)] {
-        let tight = matches!(token, Token::Period | Token::Comma | Token::RParen | Token::DoubleColon)
-            || text.ends_with(['.', '('])
-            || text.ends_with("::");
+        let tight =
+            matches!(token, Token::Period | Token::Comma | Token::RParen | Token::DoubleColon)
+                || text.ends_with(['.', '('])
+                || text.ends_with("::");
         if !text.is_empty() && !tight {
             text.push(' ');
         }

@@ -82,8 +82,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "rs_registered", |_| Ok(Value::Integer(1)))
 }
 
-const FLAGS: FunctionFlags =
-    FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
 
 /// A function that is NULL when an argument is.
 fn strict(connection: &Connection, name: &str, function: Scalar) -> rusqlite::Result<()> {
@@ -93,7 +92,8 @@ fn strict(connection: &Connection, name: &str, function: Scalar) -> rusqlite::Re
         if values.contains(&Value::Null) {
             return Ok(Value::Null);
         }
-        function(&Arguments(values)).map_err(|reason| rusqlite::Error::UserFunctionError(reason.into()))
+        function(&Arguments(values))
+            .map_err(|reason| rusqlite::Error::UserFunctionError(reason.into()))
     })
 }
 

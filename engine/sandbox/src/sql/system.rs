@@ -81,7 +81,11 @@ fn own(session: &Session<'_>, name: &str) -> Option<Table> {
         "svv_user_grants" => user_grants(session),
         "pg_namespace" => namespaces(session),
         "pg_database" => Table {
-            columns: vec![("datname", NAME), ("datdba", SqlType::Int4), ("datallowconn", SqlType::Bool)],
+            columns: vec![
+                ("datname", NAME),
+                ("datdba", SqlType::Int4),
+                ("datallowconn", SqlType::Bool),
+            ],
             rows: session
                 .catalog
                 .databases
@@ -157,7 +161,10 @@ fn seen<'s>(session: &Session<'s>, database: Option<&str>) -> Vec<Seen<'s>> {
 }
 
 /// Database, schema and owner of the schemas of one database, or of all, that the user may use.
-pub(super) fn schemas(session: &Session<'_>, database: Option<&str>) -> Vec<(String, String, String)> {
+pub(super) fn schemas(
+    session: &Session<'_>,
+    database: Option<&str>,
+) -> Vec<(String, String, String)> {
     let catalog = session.catalog;
     let mut found = vec![];
     for (database_name, known) in &catalog.databases {
@@ -225,11 +232,11 @@ fn user_grants(session: &Session<'_>) -> Table {
 fn namespaces(session: &Session<'_>) -> Table {
     let known = schemas(session, Some(session.database));
     let own = known.into_iter().map(|(_, schema, owner)| (schema, owner));
-    let system = ["information_schema", "pg_catalog"]
-        .map(|schema| (schema.to_owned(), "rdsdb".to_owned()));
-    let rows = own.chain(system).map(|(schema, owner)| {
-        vec![json!(schema), json!(user_id(session, &owner)), Value::Null]
-    });
+    let system =
+        ["information_schema", "pg_catalog"].map(|schema| (schema.to_owned(), "rdsdb".to_owned()));
+    let rows = own
+        .chain(system)
+        .map(|(schema, owner)| vec![json!(schema), json!(user_id(session, &owner)), Value::Null]);
     let columns = vec![("nspname", NAME), ("nspowner", SqlType::Int4), ("nspacl", TEXT)];
     Table { columns, rows: rows.collect() }
 }
@@ -469,7 +476,13 @@ fn grant_rows(session: &Session<'_>, head: &[Value], grants: &[Grant], rows: &mu
         };
         for privilege in &grant.privileges {
             let mut row = head.to_vec();
-            row.extend([json!(privilege.word()), json!(id), json!(name), json!(kind), json!(false)]);
+            row.extend([
+                json!(privilege.word()),
+                json!(id),
+                json!(name),
+                json!(kind),
+                json!(false),
+            ]);
             rows.push(row);
         }
     }
@@ -576,7 +589,11 @@ fn datashare_consumers(session: &Session<'_>) -> Table {
         }
     }
     Table {
-        columns: vec![("share_name", NAME), ("consumer_account", NAME), ("consumer_namespace", NAME)],
+        columns: vec![
+            ("share_name", NAME),
+            ("consumer_account", NAME),
+            ("consumer_namespace", NAME),
+        ],
         rows,
     }
 }

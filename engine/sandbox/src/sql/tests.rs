@@ -67,11 +67,8 @@ fn shown(result: &ResultSet) -> String {
         Cell::Float(number) => format!("{number:?}"),
         Cell::Text(text) => format!("'{text}'"),
     };
-    let rows: Vec<String> = result
-        .rows
-        .iter()
-        .map(|row| row.iter().map(cell).collect::<Vec<_>>().join("|"))
-        .collect();
+    let rows: Vec<String> =
+        result.rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join("|")).collect();
     rows.join("; ")
 }
 
@@ -102,40 +99,97 @@ fn queries_give_redshift_s_rows_and_types() {
     check(&[
         ("SELECT 1", "1"),
         ("SELECT id, amount FROM sales WHERE region = 'north' ORDER BY id", "1|'10.10'; 2|'0.20'"),
-        ("SELECT * FROM \"dev\".\"public\".\"sales\" WHERE id = 3", "3|'south'|'2026-02-01'|'5.01'|true|'it's'"),
+        (
+            "SELECT * FROM \"dev\".\"public\".\"sales\" WHERE id = 3",
+            "3|'south'|'2026-02-01'|'5.01'|true|'it's'",
+        ),
         ("SELECT sales.id, public.sales.id FROM sales WHERE dev.public.sales.id = 1", "1|1"),
-        ("SELECT region, count(*), sum(amount), avg(amount) FROM sales GROUP BY region ORDER BY 1", "'east'|1|'100.00'|'100.00'; 'north'|2|'10.30'|'5.15'; 'south'|1|'5.01'|'5.01'"),
-        ("SELECT region AS r, sum(id) s FROM sales GROUP BY r HAVING sum(id) > 2 ORDER BY s DESC, r", "'east'|4; 'north'|3; 'south'|3"),
+        (
+            "SELECT region, count(*), sum(amount), avg(amount) FROM sales GROUP BY region ORDER BY 1",
+            "'east'|1|'100.00'|'100.00'; 'north'|2|'10.30'|'5.15'; 'south'|1|'5.01'|'5.01'",
+        ),
+        (
+            "SELECT region AS r, sum(id) s FROM sales GROUP BY r HAVING sum(id) > 2 ORDER BY s DESC, r",
+            "'east'|4; 'north'|3; 'south'|3",
+        ),
         ("SELECT TOP 2 id FROM sales ORDER BY id DESC", "4; 3"),
         ("SELECT id FROM sales ORDER BY sold", "1; 2; 3; 4"),
         ("SELECT id FROM sales ORDER BY sold DESC LIMIT 2", "4; 3"),
         ("SELECT id FROM sales ORDER BY id LIMIT 2 OFFSET 1", "2; 3"),
-        ("SELECT DISTINCT region FROM sales WHERE region <> 'east' ORDER BY region", "'north'; 'south'"),
-        ("SELECT id FROM sales WHERE sold BETWEEN '2026-01-10' AND '2026-02-01' ORDER BY id", "2; 3"),
+        (
+            "SELECT DISTINCT region FROM sales WHERE region <> 'east' ORDER BY region",
+            "'north'; 'south'",
+        ),
+        (
+            "SELECT id FROM sales WHERE sold BETWEEN '2026-01-10' AND '2026-02-01' ORDER BY id",
+            "2; 3",
+        ),
         ("SELECT id FROM sales WHERE paid ORDER BY id", "1; 3"),
         ("SELECT id FROM sales WHERE paid IS NOT TRUE ORDER BY id", "2; 4"),
-        ("SELECT s.id, r.manager FROM sales s JOIN regions r ON s.region = r.region ORDER BY s.id", "1|'Ada'; 2|'Ada'; 3|'Grace'"),
-        ("SELECT id, manager FROM sales LEFT JOIN regions USING (region) ORDER BY id DESC LIMIT 2", "4|NULL; 3|'Grace'"),
-        ("SELECT region, id FROM sales FULL OUTER JOIN regions USING (region) WHERE id IS NULL OR manager IS NULL ORDER BY 1", "'east'|4; 'west'|NULL"),
+        (
+            "SELECT s.id, r.manager FROM sales s JOIN regions r ON s.region = r.region ORDER BY s.id",
+            "1|'Ada'; 2|'Ada'; 3|'Grace'",
+        ),
+        (
+            "SELECT id, manager FROM sales LEFT JOIN regions USING (region) ORDER BY id DESC LIMIT 2",
+            "4|NULL; 3|'Grace'",
+        ),
+        (
+            "SELECT region, id FROM sales FULL OUTER JOIN regions USING (region) WHERE id IS NULL OR manager IS NULL ORDER BY 1",
+            "'east'|4; 'west'|NULL",
+        ),
         ("SELECT count(*) FROM sales, regions WHERE sales.region = regions.region", "3"),
-        ("SELECT region FROM regions WHERE NOT EXISTS (SELECT 1 FROM sales s WHERE s.region = regions.region)", "'west'"),
-        ("SELECT region FROM regions WHERE region IN (SELECT region FROM sales) ORDER BY 1", "'north'; 'south'"),
+        (
+            "SELECT region FROM regions WHERE NOT EXISTS (SELECT 1 FROM sales s WHERE s.region = regions.region)",
+            "'west'",
+        ),
+        (
+            "SELECT region FROM regions WHERE region IN (SELECT region FROM sales) ORDER BY 1",
+            "'north'; 'south'",
+        ),
         ("SELECT (SELECT max(amount) FROM sales) AS m", "'100.00'"),
-        ("WITH totals AS (SELECT region, sum(amount) AS total FROM sales GROUP BY region) SELECT max(total) FROM totals", "'100.00'"),
-        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT sum(i) FROM n", "10"),
-        ("SELECT id, row_number() OVER (PARTITION BY region ORDER BY id DESC) AS rn FROM sales QUALIFY rn = 1 ORDER BY id", "2|1; 3|1; 4|1"),
-        ("SELECT id, sum(amount) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) FROM sales ORDER BY id", "1|'10.10'; 2|'10.30'; 3|'15.31'; 4|'115.31'"),
+        (
+            "WITH totals AS (SELECT region, sum(amount) AS total FROM sales GROUP BY region) SELECT max(total) FROM totals",
+            "'100.00'",
+        ),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT sum(i) FROM n",
+            "10",
+        ),
+        (
+            "SELECT id, row_number() OVER (PARTITION BY region ORDER BY id DESC) AS rn FROM sales QUALIFY rn = 1 ORDER BY id",
+            "2|1; 3|1; 4|1",
+        ),
+        (
+            "SELECT id, sum(amount) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) FROM sales ORDER BY id",
+            "1|'10.10'; 2|'10.30'; 3|'15.31'; 4|'115.31'",
+        ),
         ("SELECT id, lag(id, 1) OVER (ORDER BY id) FROM sales ORDER BY id LIMIT 2", "1|NULL; 2|1"),
-        ("SELECT LISTAGG(region, ',') WITHIN GROUP (ORDER BY region DESC) FROM regions", "'west,south,north'"),
-        ("SELECT LISTAGG(DISTINCT region, '+') WITHIN GROUP (ORDER BY region) FROM sales", "'east+north+south'"),
-        ("SELECT median(amount), stddev_pop(id), APPROXIMATE COUNT(DISTINCT region) FROM sales", "'7.56'|1.118033988749895|3"),
+        (
+            "SELECT LISTAGG(region, ',') WITHIN GROUP (ORDER BY region DESC) FROM regions",
+            "'west,south,north'",
+        ),
+        (
+            "SELECT LISTAGG(DISTINCT region, '+') WITHIN GROUP (ORDER BY region) FROM sales",
+            "'east+north+south'",
+        ),
+        (
+            "SELECT median(amount), stddev_pop(id), APPROXIMATE COUNT(DISTINCT region) FROM sales",
+            "'7.56'|1.118033988749895|3",
+        ),
         ("SELECT id FROM sales UNION ALL SELECT 9 ORDER BY 1 DESC LIMIT 2", "9; 4"),
         ("SELECT 1 UNION SELECT 1.5 ORDER BY 1", "'1.0'; '1.5'"),
         ("SELECT region FROM sales EXCEPT SELECT region FROM regions", "'east'"),
-        ("SELECT amount * 2 AS double_amount, double_amount + 1 FROM sales WHERE id = 1", "'20.20'|'21.20'"),
+        (
+            "SELECT amount * 2 AS double_amount, double_amount + 1 FROM sales WHERE id = 1",
+            "'20.20'|'21.20'",
+        ),
         ("SELECT column1 FROM (VALUES (1, 'a'), (2, 'b')) v WHERE column2 = 'b'", "2"),
         ("SELECT t.x FROM (SELECT id AS x FROM sales) t (x) WHERE t.x > 3", "4"),
-        ("SELECT CASE WHEN amount > 50 THEN 'big' ELSE 'small' END AS size, count(*) FROM sales GROUP BY 1 ORDER BY 1", "'big'|1; 'small'|3"),
+        (
+            "SELECT CASE WHEN amount > 50 THEN 'big' ELSE 'small' END AS size, count(*) FROM sales GROUP BY 1 ORDER BY 1",
+            "'big'|1; 'small'|3",
+        ),
     ]);
 }
 
@@ -144,53 +198,125 @@ fn numbers_and_casts_are_redshift_s() {
     check(&[
         ("SELECT 7 / 2, 7 % 2, 7.0 / 2, -7 / 2", "3|1|'3.500000000000'|-3"),
         ("SELECT 0.1 + 0.2 = 0.3, 1.005::numeric(5,2), 2.5::int, -2.5::int", "true|'1.01'|3|-3"),
-        ("SELECT CAST('12.345' AS numeric(12,2)), '42'::int, 42::varchar, 1.50::varchar(8)", "'12.35'|42|'42'|'1.50'"),
-        ("SELECT 'abcdef'::varchar(3), 'true'::bool, 0::bool, true::varchar", "'abc'|true|false|'true'"),
+        (
+            "SELECT CAST('12.345' AS numeric(12,2)), '42'::int, 42::varchar, 1.50::varchar(8)",
+            "'12.35'|42|'42'|'1.50'",
+        ),
+        (
+            "SELECT 'abcdef'::varchar(3), 'true'::bool, 0::bool, true::varchar",
+            "'abc'|true|false|'true'",
+        ),
         ("SELECT 3::float8 / 2, 2 ^ 10, sqrt(16), power(2, 3)", "1.5|1024.0|4.0|8.0"),
-        ("SELECT round(2.675, 2), trunc(2.679, 2), ceil(1.2), floor(-1.2), abs(-3), sign(-2.5), mod(7, 3)", "'2.68'|'2.67'|'2'|'-2'|3|'-1.0'|1"),
-        ("SELECT 9999999999, 1e3, 12345678901234567890", "9999999999|1000.0|'12345678901234567168'"),
+        (
+            "SELECT round(2.675, 2), trunc(2.679, 2), ceil(1.2), floor(-1.2), abs(-3), sign(-2.5), mod(7, 3)",
+            "'2.68'|'2.67'|'2'|'-2'|3|'-1.0'|1",
+        ),
+        (
+            "SELECT 9999999999, 1e3, 12345678901234567890",
+            "9999999999|1000.0|'12345678901234567168'",
+        ),
         ("SELECT greatest(1, 5, 3), least('b', 'a'), greatest(NULL, 2)", "5|'a'|2"),
-        ("SELECT coalesce(NULL, 2), nvl(NULL, 'x'), nvl2(NULL, 1, 2), nullif(1, 1), decode(2, 1, 'a', 2, 'b', 'c')", "2|'x'|2|NULL|'b'"),
+        (
+            "SELECT coalesce(NULL, 2), nvl(NULL, 'x'), nvl2(NULL, 1, 2), nullif(1, 1), decode(2, 1, 'a', 2, 'b', 'c')",
+            "2|'x'|2|NULL|'b'",
+        ),
         ("SELECT decode(NULL, NULL, 'both', 'no')", "'both'"),
         ("SELECT 1 / 0", "ERROR: Divide by zero"),
         ("SELECT 'abc'::int", "ERROR: invalid input syntax for integer: \"abc\""),
         ("SELECT 300000::smallint", "ERROR: smallint out of range"),
-        ("SELECT to_char(1234.5, '999,999.00'), to_char(0.5, 'FM990.0'), to_number('1,234.5', '9,999.9')", "'   1,234.50'|'0.5'|'1234.5'"),
+        (
+            "SELECT to_char(1234.5, '999,999.00'), to_char(0.5, 'FM990.0'), to_number('1,234.5', '9,999.9')",
+            "'   1,234.50'|'0.5'|'1234.5'",
+        ),
     ]);
 }
 
 #[test]
 fn text_functions_are_redshift_s() {
     check(&[
-        ("SELECT upper('aé'), lower('AB'), len('aé'), initcap('new york'), reverse('abc')", "'AÉ'|'ab'|2|'New York'|'cba'"),
-        ("SELECT left('abc', 2), right('abc', 2), lpad('7', 3, '0'), rpad('7', 3, '*'), substring('abcdef', 2, 3)", "'ab'|'bc'|'007'|'7**'|'bcd'"),
-        ("SELECT split_part('a$b$c', '$', 2), strpos('abc', 'c'), position('b' IN 'abc'), charindex('c', 'abc'), replace('aab', 'a', 'x')", "'b'|3|2|3|'xxb'"),
-        ("SELECT trim('  a '), btrim('xax', 'x'), ltrim('xxa', 'x'), trim(both '-' from '-a-'), repeat('ab', 2), translate('abc', 'ab', 'x')", "'a'|'a'|'a'|'a'|'abab'|'xc'"),
-        ("SELECT md5('abc'), sha2('abc', 256), strtol('ff', 16), to_hex(255)", "'900150983cd24fb0d6963f7d28e17f72'|'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'|255|'ff'"),
+        (
+            "SELECT upper('aé'), lower('AB'), len('aé'), initcap('new york'), reverse('abc')",
+            "'AÉ'|'ab'|2|'New York'|'cba'",
+        ),
+        (
+            "SELECT left('abc', 2), right('abc', 2), lpad('7', 3, '0'), rpad('7', 3, '*'), substring('abcdef', 2, 3)",
+            "'ab'|'bc'|'007'|'7**'|'bcd'",
+        ),
+        (
+            "SELECT split_part('a$b$c', '$', 2), strpos('abc', 'c'), position('b' IN 'abc'), charindex('c', 'abc'), replace('aab', 'a', 'x')",
+            "'b'|3|2|3|'xxb'",
+        ),
+        (
+            "SELECT trim('  a '), btrim('xax', 'x'), ltrim('xxa', 'x'), trim(both '-' from '-a-'), repeat('ab', 2), translate('abc', 'ab', 'x')",
+            "'a'|'a'|'a'|'a'|'abab'|'xc'",
+        ),
+        (
+            "SELECT md5('abc'), sha2('abc', 256), strtol('ff', 16), to_hex(255)",
+            "'900150983cd24fb0d6963f7d28e17f72'|'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'|255|'ff'",
+        ),
         ("SELECT 'a' || 1 || NULL, concat('a', 'b'), 'x' || 1.50", "NULL|'ab'|'x1.50'"),
         ("SELECT id FROM sales WHERE note LIKE 'A\\\\_b%'", "4"),
         ("SELECT count(*) FROM sales WHERE region LIKE 'NO%'", "0"),
         ("SELECT count(*) FROM sales WHERE region ILIKE 'NO%'", "2"),
         ("SELECT id FROM sales WHERE region ~ '^so' AND note SIMILAR TO '%(s|t)'", "3"),
-        ("SELECT regexp_substr('a1b22', '[0-9]+', 1, 2), regexp_replace('a1b2', '[0-9]', '#'), regexp_count('abab', 'ab'), regexp_instr('xyz', 'z')", "'22'|'a#b#'|2|3"),
-        ("SELECT json_extract_path_text('{\"a\":{\"b\":\"c\"}}', 'a', 'b'), json_array_length('[1,2]'), json_extract_array_element_text('[1,\"x\"]', 1)", "'c'|2|'x'"),
-        ("SELECT ';--' || '/*', \"region\" FROM regions WHERE manager = 'Ada' -- a comment", "';--/*'|'north'"),
+        (
+            "SELECT regexp_substr('a1b22', '[0-9]+', 1, 2), regexp_replace('a1b2', '[0-9]', '#'), regexp_count('abab', 'ab'), regexp_instr('xyz', 'z')",
+            "'22'|'a#b#'|2|3",
+        ),
+        (
+            "SELECT json_extract_path_text('{\"a\":{\"b\":\"c\"}}', 'a', 'b'), json_array_length('[1,2]'), json_extract_array_element_text('[1,\"x\"]', 1)",
+            "'c'|2|'x'",
+        ),
+        (
+            "SELECT ';--' || '/*', \"region\" FROM regions WHERE manager = 'Ada' -- a comment",
+            "';--/*'|'north'",
+        ),
     ]);
 }
 
 #[test]
 fn dates_are_redshift_s() {
     check(&[
-        ("SELECT getdate(), sysdate, current_date", "'2026-03-04 05:06:07'|'2026-03-04 05:06:07'|'2026-03-04'"),
-        ("SELECT dateadd(month, 1, '2026-01-31'), dateadd('day', -1, sold) FROM sales WHERE id = 1", "'2026-02-28 00:00:00'|'2026-01-04 00:00:00'"),
-        ("SELECT datediff(day, '2026-01-31', '2026-03-01'), datediff(month, '2026-01-31', '2026-02-01'), datediff(week, '2026-01-03', '2026-01-04')", "29|1|1"),
-        ("SELECT date_trunc('month', sold), date_trunc('week', sold) FROM sales WHERE id = 2", "'2026-01-01 00:00:00'|'2026-01-19 00:00:00'"),
-        ("SELECT extract(year FROM sold), date_part(dow, sold), date_part('quarter', sold) FROM sales WHERE id = 3", "2026|0|1"),
-        ("SELECT sold + 3, sold - date '2026-01-01', sold + INTERVAL '1 day 2 hours' FROM sales WHERE id = 1", "'2026-01-08'|4|'2026-01-06 02:00:00'"),
-        ("SELECT last_day('2026-02-10'), add_months('2026-01-31', 1), months_between('2026-03-31', '2026-02-28'), next_day('2026-01-05', 'Tue')", "'2026-02-28'|'2026-02-28 00:00:00'|1.0|'2026-01-06'"),
-        ("SELECT to_char(sold, 'YYYY-MM-DD Mon'), to_char(timestamp '2026-01-05 13:04:05', 'HH12:MI:SS AM DD/MM/YY') FROM sales WHERE id = 1", "'2026-01-05 Jan'|'01:04:05 PM 05/01/26'"),
-        ("SELECT to_date('05 Jan 2026', 'DD Mon YYYY'), to_timestamp('2026-01-05 13:04', 'YYYY-MM-DD HH24:MI')", "'2026-01-05'|'2026-01-05 13:04:00+00'"),
-        ("SELECT '2026-01-05 10:00:00'::timestamp::date, '2026-01-05T10:00:00+02:00'::timestamptz", "'2026-01-05'|'2026-01-05 08:00:00+00'"),
+        (
+            "SELECT getdate(), sysdate, current_date",
+            "'2026-03-04 05:06:07'|'2026-03-04 05:06:07'|'2026-03-04'",
+        ),
+        (
+            "SELECT dateadd(month, 1, '2026-01-31'), dateadd('day', -1, sold) FROM sales WHERE id = 1",
+            "'2026-02-28 00:00:00'|'2026-01-04 00:00:00'",
+        ),
+        (
+            "SELECT datediff(day, '2026-01-31', '2026-03-01'), datediff(month, '2026-01-31', '2026-02-01'), datediff(week, '2026-01-03', '2026-01-04')",
+            "29|1|1",
+        ),
+        (
+            "SELECT date_trunc('month', sold), date_trunc('week', sold) FROM sales WHERE id = 2",
+            "'2026-01-01 00:00:00'|'2026-01-19 00:00:00'",
+        ),
+        (
+            "SELECT extract(year FROM sold), date_part(dow, sold), date_part('quarter', sold) FROM sales WHERE id = 3",
+            "2026|0|1",
+        ),
+        (
+            "SELECT sold + 3, sold - date '2026-01-01', sold + INTERVAL '1 day 2 hours' FROM sales WHERE id = 1",
+            "'2026-01-08'|4|'2026-01-06 02:00:00'",
+        ),
+        (
+            "SELECT last_day('2026-02-10'), add_months('2026-01-31', 1), months_between('2026-03-31', '2026-02-28'), next_day('2026-01-05', 'Tue')",
+            "'2026-02-28'|'2026-02-28 00:00:00'|1.0|'2026-01-06'",
+        ),
+        (
+            "SELECT to_char(sold, 'YYYY-MM-DD Mon'), to_char(timestamp '2026-01-05 13:04:05', 'HH12:MI:SS AM DD/MM/YY') FROM sales WHERE id = 1",
+            "'2026-01-05 Jan'|'01:04:05 PM 05/01/26'",
+        ),
+        (
+            "SELECT to_date('05 Jan 2026', 'DD Mon YYYY'), to_timestamp('2026-01-05 13:04', 'YYYY-MM-DD HH24:MI')",
+            "'2026-01-05'|'2026-01-05 13:04:00+00'",
+        ),
+        (
+            "SELECT '2026-01-05 10:00:00'::timestamp::date, '2026-01-05T10:00:00+02:00'::timestamptz",
+            "'2026-01-05'|'2026-01-05 08:00:00+00'",
+        ),
         ("SELECT id FROM sales WHERE sold::timestamp <= '2026-01-05'", "1"),
         ("SELECT 'x'::date", "ERROR: invalid input syntax for type date: \"x\""),
     ]);
@@ -200,25 +326,61 @@ fn dates_are_redshift_s() {
 fn changes_happen_and_are_counted() {
     check(&[
         ("CREATE TABLE copy AS SELECT id, amount * 2 AS twice, upper(region) AS r FROM sales", "4"),
-        ("SELECT \"column\", type FROM pg_table_def WHERE tablename = 'copy'", "'id'|'integer'; 'twice'|'numeric(23,2)'; 'r'|'character varying(65535)'"),
+        (
+            "SELECT \"column\", type FROM pg_table_def WHERE tablename = 'copy'",
+            "'id'|'integer'; 'twice'|'numeric(23,2)'; 'r'|'character varying(65535)'",
+        ),
         ("CREATE TABLE copy (x int)", "ERROR: Relation \"copy\" already exists"),
         ("CREATE TABLE IF NOT EXISTS copy (x int)", "0"),
         ("UPDATE copy SET twice = twice + 1 WHERE id < 3", "2"),
-        ("UPDATE copy SET r = regions.manager FROM regions WHERE lower(copy.r) = regions.region", "3"),
-        ("DELETE FROM copy USING regions WHERE copy.r = regions.manager AND regions.region = 'south'", "1"),
-        ("SELECT id, twice, r FROM copy ORDER BY id", "1|'21.20'|'Ada'; 2|'1.40'|'Ada'; 4|'200.00'|'EAST'"),
-        ("MERGE INTO copy USING sales s ON copy.id = s.id WHEN MATCHED THEN UPDATE SET twice = copy.twice + s.amount WHEN NOT MATCHED THEN INSERT (id, twice, r) VALUES (s.id, 0, 'new')", "4"),
-        ("SELECT id, twice, r FROM copy ORDER BY id", "1|'31.30'|'Ada'; 2|'1.60'|'Ada'; 3|'0.00'|'new'; 4|'300.00'|'EAST'"),
+        (
+            "UPDATE copy SET r = regions.manager FROM regions WHERE lower(copy.r) = regions.region",
+            "3",
+        ),
+        (
+            "DELETE FROM copy USING regions WHERE copy.r = regions.manager AND regions.region = 'south'",
+            "1",
+        ),
+        (
+            "SELECT id, twice, r FROM copy ORDER BY id",
+            "1|'21.20'|'Ada'; 2|'1.40'|'Ada'; 4|'200.00'|'EAST'",
+        ),
+        (
+            "MERGE INTO copy USING sales s ON copy.id = s.id WHEN MATCHED THEN UPDATE SET twice = copy.twice + s.amount WHEN NOT MATCHED THEN INSERT (id, twice, r) VALUES (s.id, 0, 'new')",
+            "4",
+        ),
+        (
+            "SELECT id, twice, r FROM copy ORDER BY id",
+            "1|'31.30'|'Ada'; 2|'1.60'|'Ada'; 3|'0.00'|'new'; 4|'300.00'|'EAST'",
+        ),
         ("TRUNCATE TABLE copy", "0"),
         ("SELECT count(*) FROM copy", "0"),
-        ("CREATE TABLE numbered (n bigint IDENTITY(10,5), name varchar(4) NOT NULL, at timestamp DEFAULT getdate(), kind char(3) DEFAULT 'new')", "0"),
+        (
+            "CREATE TABLE numbered (n bigint IDENTITY(10,5), name varchar(4) NOT NULL, at timestamp DEFAULT getdate(), kind char(3) DEFAULT 'new')",
+            "0",
+        ),
         ("INSERT INTO numbered (name) VALUES ('a'), ('b')", "2"),
         ("INSERT INTO numbered (name) SELECT 'c'", "1"),
-        ("SELECT * FROM numbered ORDER BY n", "10|'a'|'2026-03-04 05:06:07'|'new'; 15|'b'|'2026-03-04 05:06:07'|'new'; 20|'c'|'2026-03-04 05:06:07'|'new'"),
-        ("INSERT INTO numbered (name) VALUES ('abcde')", "ERROR: value too long for type character varying(4)"),
-        ("INSERT INTO numbered (name) VALUES (NULL)", "ERROR: Cannot insert a NULL value into column name"),
-        ("INSERT INTO numbered (nope) VALUES (1)", "ERROR: column \"nope\" of relation \"numbered\" does not exist"),
-        ("INSERT INTO regions VALUES (1, 2, 3)", "ERROR: INSERT has more expressions than target columns"),
+        (
+            "SELECT * FROM numbered ORDER BY n",
+            "10|'a'|'2026-03-04 05:06:07'|'new'; 15|'b'|'2026-03-04 05:06:07'|'new'; 20|'c'|'2026-03-04 05:06:07'|'new'",
+        ),
+        (
+            "INSERT INTO numbered (name) VALUES ('abcde')",
+            "ERROR: value too long for type character varying(4)",
+        ),
+        (
+            "INSERT INTO numbered (name) VALUES (NULL)",
+            "ERROR: Cannot insert a NULL value into column name",
+        ),
+        (
+            "INSERT INTO numbered (nope) VALUES (1)",
+            "ERROR: column \"nope\" of relation \"numbered\" does not exist",
+        ),
+        (
+            "INSERT INTO regions VALUES (1, 2, 3)",
+            "ERROR: INSERT has more expressions than target columns",
+        ),
         ("ALTER TABLE numbered ADD COLUMN extra int DEFAULT 7", "0"),
         ("ALTER TABLE numbered RENAME COLUMN extra TO more", "0"),
         ("SELECT max(more) FROM numbered", "7"),
@@ -242,10 +404,19 @@ fn changes_happen_and_are_counted() {
 fn schemas_and_views_are_kept_apart() {
     check(&[
         ("CREATE SCHEMA datazone_env_publish", "0"),
-        ("CREATE SCHEMA datazone_env_publish", "ERROR: schema \"datazone_env_publish\" already exists"),
+        (
+            "CREATE SCHEMA datazone_env_publish",
+            "ERROR: schema \"datazone_env_publish\" already exists",
+        ),
         ("CREATE SCHEMA IF NOT EXISTS datazone_env_publish", "0"),
-        ("CREATE TABLE datazone_env_publish.rs_sls_tbl AS SELECT 146776932 AS ord_num, 23 AS sales_qty_sld, 23.4 AS wholesale_cost UNION ALL SELECT 46776931, 24, 24.4", "2"),
-        ("SELECT * FROM \"dev\".\"datazone_env_publish\".\"rs_sls_tbl\" ORDER BY 1", "46776931|24|'24.4'; 146776932|23|'23.4'"),
+        (
+            "CREATE TABLE datazone_env_publish.rs_sls_tbl AS SELECT 146776932 AS ord_num, 23 AS sales_qty_sld, 23.4 AS wholesale_cost UNION ALL SELECT 46776931, 24, 24.4",
+            "2",
+        ),
+        (
+            "SELECT * FROM \"dev\".\"datazone_env_publish\".\"rs_sls_tbl\" ORDER BY 1",
+            "46776931|24|'24.4'; 146776932|23|'23.4'",
+        ),
         ("CREATE VIEW big AS SELECT id, amount, 'it''s' AS w FROM sales WHERE amount > 5", "0"),
         ("SELECT id, w FROM big ORDER BY id", "1|'it's'; 3|'it's'; 4|'it's'"),
         ("CREATE OR REPLACE VIEW big (i) AS SELECT id FROM sales WHERE amount > 50", "0"),
@@ -259,12 +430,21 @@ fn schemas_and_views_are_kept_apart() {
         ("INSERT INTO big VALUES (1)", "ERROR: \"big\" is not a table"),
         ("DROP TABLE sales CASCADE", "0"),
         ("SELECT * FROM big", "ERROR: relation \"big\" does not exist"),
-        ("DROP SCHEMA datazone_env_publish", "ERROR: cannot drop schema datazone_env_publish because other objects depend on it"),
+        (
+            "DROP SCHEMA datazone_env_publish",
+            "ERROR: cannot drop schema datazone_env_publish because other objects depend on it",
+        ),
         ("DROP SCHEMA datazone_env_publish CASCADE", "0"),
-        ("SELECT 1 FROM datazone_env_publish.rs_sls_tbl", "ERROR: schema \"datazone_env_publish\" does not exist"),
+        (
+            "SELECT 1 FROM datazone_env_publish.rs_sls_tbl",
+            "ERROR: schema \"datazone_env_publish\" does not exist",
+        ),
         ("CREATE DATABASE other", "0"),
         ("SELECT 1 FROM other.public.nothing", "ERROR: relation \"nothing\" does not exist"),
-        ("CREATE TABLE other.public.t (x int)", "ERROR: cross-database reference to database \"other\" is not supported"),
+        (
+            "CREATE TABLE other.public.t (x int)",
+            "ERROR: cross-database reference to database \"other\" is not supported",
+        ),
         ("DROP DATABASE other", "0"),
     ]);
 }
@@ -274,13 +454,28 @@ fn system_views_show_the_catalog() {
     check(&[
         ("SELECT current_user, current_database(), current_schema()", "'awsuser'|'dev'|'public'"),
         ("SELECT usesuper FROM pg_user WHERE usename = current_user", "true"),
-        ("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1", "'regions'|'BASE TABLE'; 'sales'|'BASE TABLE'"),
-        ("SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, is_nullable FROM information_schema.columns WHERE table_name = 'sales' AND ordinal_position IN (1, 2, 4) ORDER BY ordinal_position", "'id'|'integer'|NULL|10|0|'NO'; 'region'|'character varying'|16|NULL|NULL|'YES'; 'amount'|'numeric'|NULL|12|2|'YES'"),
+        (
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
+            "'regions'|'BASE TABLE'; 'sales'|'BASE TABLE'",
+        ),
+        (
+            "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, is_nullable FROM information_schema.columns WHERE table_name = 'sales' AND ordinal_position IN (1, 2, 4) ORDER BY ordinal_position",
+            "'id'|'integer'|NULL|10|0|'NO'; 'region'|'character varying'|16|NULL|NULL|'YES'; 'amount'|'numeric'|NULL|12|2|'YES'",
+        ),
         ("SELECT schema_name FROM information_schema.schemata", "'public'"),
-        ("SELECT nspname FROM pg_namespace ORDER BY 1", "'information_schema'; 'pg_catalog'; 'public'"),
-        ("SELECT table_name FROM svv_all_tables WHERE database_name = 'dev' ORDER BY 1", "'regions'; 'sales'"),
+        (
+            "SELECT nspname FROM pg_namespace ORDER BY 1",
+            "'information_schema'; 'pg_catalog'; 'public'",
+        ),
+        (
+            "SELECT table_name FROM svv_all_tables WHERE database_name = 'dev' ORDER BY 1",
+            "'regions'; 'sales'",
+        ),
         ("SELECT count(*) FROM svv_all_columns WHERE table_name = 'regions'", "2"),
-        ("SELECT \"column\", encoding, distkey, sortkey, \"notnull\" FROM pg_table_def WHERE tablename = 'sales' AND (distkey OR sortkey > 0)", "'id'|'az64'|true|0|true; 'sold'|'none'|false|1|false"),
+        (
+            "SELECT \"column\", encoding, distkey, sortkey, \"notnull\" FROM pg_table_def WHERE tablename = 'sales' AND (distkey OR sortkey > 0)",
+            "'id'|'az64'|true|0|true; 'sold'|'none'|false|1|false",
+        ),
         ("SELECT tbl_rows FROM svv_table_info WHERE \"table\" = 'sales'", "'4'"),
         ("SELECT version() LIKE '%Redshift%'", "true"),
         ("SHOW SCHEMAS FROM DATABASE dev", "'dev'|'public'|1|'local'"),
@@ -289,7 +484,10 @@ fn system_views_show_the_catalog() {
         ("ALTER DATASHARE market ADD SCHEMA public", "0"),
         ("ALTER DATASHARE market ADD TABLE public.sales", "0"),
         ("GRANT USAGE ON DATASHARE market TO NAMESPACE 'abc'", "0"),
-        ("SELECT share_name, object_type, object_name FROM svv_datashare_objects ORDER BY 2", "'market'|'schema'|'public'; 'market'|'table'|'public.sales'"),
+        (
+            "SELECT share_name, object_type, object_name FROM svv_datashare_objects ORDER BY 2",
+            "'market'|'schema'|'public'; 'market'|'table'|'public.sales'",
+        ),
         ("SELECT consumer_namespace FROM svv_datashare_consumers", "'abc'"),
     ]);
 }
@@ -304,18 +502,33 @@ fn errors_are_in_redshift_s_words() {
         ("SELECT s.nope FROM sales s", "ERROR: column s.nope does not exist"),
         ("SELECT x.id FROM sales s", "ERROR: missing FROM-clause entry for table \"x\""),
         ("SELECT region FROM sales, regions", "ERROR: column reference \"region\" is ambiguous"),
-        ("SELECT region, amount FROM sales GROUP BY region", "ERROR: column \"sales.amount\" must appear in the GROUP BY clause or be used in an aggregate function"),
+        (
+            "SELECT region, amount FROM sales GROUP BY region",
+            "ERROR: column \"sales.amount\" must appear in the GROUP BY clause or be used in an aggregate function",
+        ),
         ("SELECT id FROM sales WHERE sum(id) > 1", "ERROR: aggregates not allowed in WHERE clause"),
-        ("SELECT id FROM sales WHERE id", "ERROR: argument of WHERE must be type boolean, not type integer"),
+        (
+            "SELECT id FROM sales WHERE id",
+            "ERROR: argument of WHERE must be type boolean, not type integer",
+        ),
         ("SELECT id FROM sales WHERE sold = 1", "ERROR: operator does not exist: date = integer"),
         ("SELECT nosuch(1)", "ERROR: function nosuch(integer) does not exist"),
         ("this is not sql", "ERROR: syntax error at or near \"this\""),
         ("SELECT FROM WHERE", "ERROR: syntax error at or near \"FROM\""),
         ("SELECT (1", "ERROR: syntax error at end of input"),
         ("SELECT 1; SELECT 2", "ERROR: cannot insert multiple commands into a prepared statement"),
-        ("COPY sales FROM 's3://b/k' IAM_ROLE default", "ERROR: COPY is not implemented in the sandbox: it would read from Amazon S3"),
-        ("UNLOAD ('SELECT 1') TO 's3://b/k' IAM_ROLE default", "ERROR: UNLOAD is not implemented in the sandbox: it would write to Amazon S3"),
-        ("CREATE MATERIALIZED VIEW m AS SELECT 1 AS a", "ERROR: a materialized or temporary view is not implemented in the sandbox"),
+        (
+            "COPY sales FROM 's3://b/k' IAM_ROLE default",
+            "ERROR: COPY is not implemented in the sandbox: it would read from Amazon S3",
+        ),
+        (
+            "UNLOAD ('SELECT 1') TO 's3://b/k' IAM_ROLE default",
+            "ERROR: UNLOAD is not implemented in the sandbox: it would write to Amazon S3",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW m AS SELECT 1 AS a",
+            "ERROR: a materialized or temporary view is not implemented in the sandbox",
+        ),
     ]);
 }
 
@@ -324,7 +537,12 @@ fn a_failed_statement_leaves_nothing_behind() {
     let connection = connection();
     let world = world(&connection);
     let mut warehouse = warehouse(&world);
-    let failed = warehouse.execute("awsuser", "dev", "CREATE TABLE half AS SELECT id / (id - 2) AS x FROM sales", &[]);
+    let failed = warehouse.execute(
+        "awsuser",
+        "dev",
+        "CREATE TABLE half AS SELECT id / (id - 2) AS x FROM sales",
+        &[],
+    );
     assert_eq!(failed.unwrap_err().to_string(), "ERROR: Divide by zero");
     let script = "CREATE TABLE half (x int); INSERT INTO half VALUES (1); SELECT * FROM nothing";
     run_script(&mut warehouse, script).unwrap_err();
@@ -354,7 +572,11 @@ fn a_user_may_do_what_was_granted_and_no_more() {
         ("reader", "SELECT count(*) FROM sales", "4"),
         ("reader", "DELETE FROM sales", "ERROR: permission denied for relation sales"),
         ("reader", "DROP TABLE sales", "ERROR: must be owner of relation sales"),
-        ("reader", "GRANT SELECT ON sales TO PUBLIC", "ERROR: permission denied for relation sales"),
+        (
+            "reader",
+            "GRANT SELECT ON sales TO PUBLIC",
+            "ERROR: permission denied for relation sales",
+        ),
         ("awsuser", "CREATE VIEW window_on AS SELECT a FROM hidden.t", "0"),
         ("awsuser", "GRANT SELECT ON window_on TO reader", "0"),
         ("reader", "SELECT * FROM window_on", "1"),
@@ -365,11 +587,19 @@ fn a_user_may_do_what_was_granted_and_no_more() {
         ("awsuser", "GRANT USAGE ON SCHEMA hidden TO ROLE publish", "0"),
         ("awsuser", "GRANT ALL ON ALL TABLES IN SCHEMA hidden TO ROLE publish", "0"),
         ("reader", "INSERT INTO hidden.t VALUES (2)", "1"),
-        ("reader", "SELECT has_table_privilege('hidden.t', 'select'), has_schema_privilege('awsuser', 'hidden', 'create')", "true|true"),
+        (
+            "reader",
+            "SELECT has_table_privilege('hidden.t', 'select'), has_schema_privilege('awsuser', 'hidden', 'create')",
+            "true|true",
+        ),
         ("awsuser", "GRANT CREATE ON DATABASE dev TO reader", "0"),
         ("reader", "CREATE SCHEMA mine", "0"),
         ("reader", "CREATE TABLE mine.t (x int)", "0"),
-        ("awsuser", "DROP USER reader", "ERROR: user \"reader\" cannot be dropped because the user owns some object"),
+        (
+            "awsuser",
+            "DROP USER reader",
+            "ERROR: user \"reader\" cannot be dropped because the user owns some object",
+        ),
         ("awsuser", "GRANT SELECT ON sales TO nobody", "ERROR: user \"nobody\" does not exist"),
     ];
     for (user, sql, expected) in steps {
@@ -409,6 +639,36 @@ fn nothing_outside_the_warehouse_can_be_named() {
 }
 
 #[test]
+fn deep_and_long_statements_end_in_an_answer() {
+    let connection = connection();
+    let world = world(&connection);
+    let mut warehouse = warehouse(&world);
+    let mut ask = |sql: &str| { eprintln!("ASK {}", &sql[..sql.len().min(60)]); answer(&mut warehouse, "awsuser", sql)};
+    let sum = |terms: usize| format!("SELECT {}", vec!["1"; terms].join(" + "));
+    assert_eq!(ask(&sum(900)), "900");
+    assert_eq!(ask(&sum(1_500)), "ERROR: Expression tree is too large (maximum depth 1000)");
+    assert_eq!(ask(&sum(50_000)), "ERROR: statement is too complex");
+    let parentheses = |depth: usize| format!("SELECT {}1{}", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(ask(&parentheses(20)), "1");
+    assert_eq!(ask(&parentheses(5_000)), "ERROR: statement is nested too deeply");
+    for depth in 1..60 {
+        let q = (0..depth).fold("SELECT 1 AS a".to_owned(), |inner, _| {
+            format!("SELECT a FROM ({inner}) AS t WHERE a IN (SELECT 1) OR (NOT (a = 2))")
+        });
+        eprintln!("PARSE {depth} {:?}", super::parse::query(&q).map(|_| ()));
+    }
+    for depth in 1..30 {
+        eprintln!("DEPTH {depth}");
+    let subqueries = (0..depth).fold("SELECT 1 AS a".to_owned(), |inner, _| {
+        format!("SELECT a FROM ({inner}) AS t WHERE a IN (SELECT 1) OR (NOT (a = 2))")
+    });
+    assert_eq!(ask(&subqueries), "1");
+    }
+    let list: Vec<String> = (0..5_000).map(|number| format!("(-{number})")).collect();
+    assert_eq!(ask(&format!("INSERT INTO sales (id) VALUES {}", list.join(", "))), "5000");
+}
+
+#[test]
 fn parameters_are_values_and_never_sql() {
     let connection = connection();
     let world = world(&connection);
@@ -420,7 +680,10 @@ fn parameters_are_values_and_never_sql() {
         .unwrap();
     assert_eq!(shown(&result), "2");
     let nasty = [given("region", "x' OR '1'='1"), given("least", "0")];
-    assert_eq!(warehouse.execute("awsuser", "dev", sql, &nasty).unwrap().rows, Vec::<Vec<Cell>>::new());
+    assert_eq!(
+        warehouse.execute("awsuser", "dev", sql, &nasty).unwrap().rows,
+        Vec::<Vec<Cell>>::new()
+    );
     assert_eq!(super::parameter_names("SELECT 1::int WHERE a = :x AND b = ':y'"), ["x"]);
 }
 
@@ -482,9 +745,14 @@ fn a_shared_relation_shows_another_warehouse_s_rows() {
     answer(&mut producer, "awsuser", "UPDATE regions SET manager = 'Alan' WHERE region = 'west'");
     assert_eq!(answer(&mut consumer, "IAMR:reader", sql), "'Alan'");
     producer.destroy().unwrap();
-    assert_eq!(answer(&mut consumer, "IAMR:reader", sql), "ERROR: relation \"regions\" does not exist");
+    assert_eq!(
+        answer(&mut consumer, "IAMR:reader", sql),
+        "ERROR: relation \"regions\" does not exist"
+    );
     let left: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_master WHERE name LIKE 'wh/1111%'", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM sqlite_master WHERE name LIKE 'wh/1111%'", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     assert_eq!(left, 0);
 }

@@ -65,9 +65,11 @@ impl SqlType {
             DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => Self::Int4,
             DataType::BigInt(_) | DataType::Int8(_) => Self::Int8,
             DataType::Real | DataType::Float4 => Self::Float4,
-            DataType::Float8 | DataType::DoublePrecision | DataType::Double(_) => Self::Float8,
             DataType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => Self::Float4,
-            DataType::Float(_) => Self::Float8,
+            DataType::Float8
+            | DataType::DoublePrecision
+            | DataType::Double(_)
+            | DataType::Float(_) => Self::Float8,
             DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => {
                 numeric(info)?
             }

@@ -238,3 +238,17 @@ fn a_limited_profile_publishes_its_own_schema_only() {
     assert_eq!(answer, invalid());
     stage.ask(&stage.subscriber, "CreateDataSource", source("datazone_env_sub_env"));
 }
+
+#[test]
+fn two_environments_of_one_name_cannot_share_a_schema() {
+    let stage = Stage::new().with_environments();
+    let project = &stage.subscribe_project;
+    let profile = stage.profile(&stage.subscriber, project, "same", "LIMITED_ACCESS");
+    let id = stage.environment(&stage.subscriber, project, &profile, "pub env");
+    stage.pass(300);
+    assert_eq!(stage.environment_status(&stage.subscriber, &id), "CREATE_FAILED");
+    stage.ask(&stage.subscriber, "DeleteEnvironment", json!({ "identifier": id }));
+    stage.pass(200);
+    assert_eq!(stage.environment_status(&stage.subscriber, &id), "DELETED");
+    stage.master_sql("CREATE TABLE datazone_env_pub_env.still_there (id INTEGER)");
+}

@@ -27,6 +27,10 @@ administrator = true
 
 const WAREHOUSE: &str = r#"
 [[clusters]]
+identifier = "other"
+master_password = "Sandbox-0001"
+
+[[clusters]]
 identifier = "poc"
 master_password = "Sandbox-0001"
 sql = [
@@ -38,35 +42,41 @@ sql = [
 "#;
 
 /// The producer's account.
-pub const ACCOUNT: &str = "111111111111";
+pub(crate) const ACCOUNT: &str = "111111111111";
 
 /// A world and how far the proof of concept has come in it.
-pub struct Stage {
-    pub bench: Bench,
-    pub admin: Client,
-    pub publisher: Client,
-    pub subscriber: Client,
+pub(crate) struct Stage {
+    pub(crate) bench: Bench,
+    pub(crate) admin: Client,
+    pub(crate) publisher: Client,
+    pub(crate) subscriber: Client,
     /// Domain id.
-    pub domain: String,
+    pub(crate) domain: String,
     /// Secret of the warehouse's master user.
-    pub secret: String,
+    pub(crate) secret: String,
     /// Id of the warehouse blueprint.
-    pub blueprint: String,
-    pub publish_project: String,
-    pub subscribe_project: String,
-    pub publish_environment: String,
-    pub subscribe_environment: String,
+    pub(crate) blueprint: String,
+    pub(crate) publish_project: String,
+    pub(crate) subscribe_project: String,
+    pub(crate) publish_environment: String,
+    pub(crate) subscribe_environment: String,
 }
 
-/// A call of DataZone that must succeed.
-pub fn dz(client: &Client, operation: &str, input: Value) -> Value {
-    client
+/// A call of DataZone that must succeed, with an answer that the model accepts.
+pub(crate) fn dz(client: &Client, operation: &str, input: Value) -> Value {
+    let answer = client
         .call("datazone", operation, input.clone())
-        .unwrap_or_else(|refused| panic!("{operation} {input}: {refused:?}"))
+        .unwrap_or_else(|refused| panic!("{operation} {input}: {refused:?}"));
+    let model = piton_models::service("datazone").unwrap();
+    if let Some(output) = &model.operations[operation].output {
+        let problems = piton_models::validate::validate(model, &output.shape, &answer, &|_| false);
+        assert!(problems.is_empty(), "{operation} answers {answer}: {problems:?}");
+    }
+    answer
 }
 
 /// The code and status of a call of DataZone that must be refused.
-pub fn refused(client: &Client, operation: &str, input: Value) -> (String, u16) {
+pub(crate) fn refused(client: &Client, operation: &str, input: Value) -> (String, u16) {
     match client.call("datazone", operation, input) {
         Ok(answer) => panic!("{operation} was not refused: {answer}"),
         Err((code, _, status)) => (code, status),
@@ -74,43 +84,43 @@ pub fn refused(client: &Client, operation: &str, input: Value) -> (String, u16) 
 }
 
 /// A text member.
-pub fn text<'v>(value: &'v Value, member: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value[member].as_str().unwrap_or_else(|| panic!("no {member} in {value}"))
 }
 
 /// What DataZone answers to who may not, and for what is not there.
-pub fn forbidden() -> (String, u16) {
+pub(crate) fn forbidden() -> (String, u16) {
     ("AccessDeniedException".to_owned(), 403)
 }
 
 /// A conflict.
-pub fn conflict() -> (String, u16) {
+pub(crate) fn conflict() -> (String, u16) {
     ("ConflictException".to_owned(), 409)
 }
 
 /// An input that is not accepted.
-pub fn invalid() -> (String, u16) {
+pub(crate) fn invalid() -> (String, u16) {
     ("ValidationException".to_owned(), 400)
 }
 
 /// Something that is not there, inside a project.
-pub fn absent() -> (String, u16) {
+pub(crate) fn absent() -> (String, u16) {
     ("ResourceNotFoundException".to_owned(), 404)
 }
 
 /// Lets virtual time pass.
-pub fn pass(sandbox: &Sandbox, seconds: i64) {
+pub(crate) fn pass(sandbox: &Sandbox, seconds: i64) {
     sandbox.advance(Duration::seconds(seconds)).unwrap();
 }
 
 impl Stage {
     /// People and a warehouse, nothing of DataZone.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::in_world(&format!("{PEOPLE}{WAREHOUSE}"))
     }
 
     /// People only, for what needs no warehouse.
-    pub fn without_warehouse() -> Self {
+    pub(crate) fn without_warehouse() -> Self {
         Self::in_world(PEOPLE)
     }
 
@@ -134,28 +144,28 @@ impl Stage {
     }
 
     /// Lets virtual time pass.
-    pub fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         pass(&self.bench.sandbox, seconds);
     }
 
     /// An input with the domain in it.
-    pub fn inside(&self, mut input: Value) -> Value {
+    pub(crate) fn inside(&self, mut input: Value) -> Value {
         input["domainIdentifier"] = json!(self.domain);
         input
     }
 
     /// A call inside the domain that must succeed.
-    pub fn ask(&self, client: &Client, operation: &str, input: Value) -> Value {
+    pub(crate) fn ask(&self, client: &Client, operation: &str, input: Value) -> Value {
         dz(client, operation, self.inside(input))
     }
 
     /// A call inside the domain that must be refused.
-    pub fn refused(&self, client: &Client, operation: &str, input: Value) -> (String, u16) {
+    pub(crate) fn refused(&self, client: &Client, operation: &str, input: Value) -> (String, u16) {
         refused(client, operation, self.inside(input))
     }
 
     /// Makes a role that DataZone may assume.
-    pub fn role(&self, name: &str, policies: &[&str], inline: Option<Value>) -> String {
+    pub(crate) fn role(&self, name: &str, policies: &[&str], inline: Option<Value>) -> String {
         let trust = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": { "Service": "datazone.amazonaws.com" },
             "Action": ["sts:AssumeRole", "sts:TagSession"],
@@ -177,7 +187,7 @@ impl Stage {
     }
 
     /// An available domain, made by the administrator.
-    pub fn with_domain(mut self) -> Self {
+    pub(crate) fn with_domain(mut self) -> Self {
         let role = self.role(
             "AmazonDataZoneDomainExecutionRole",
             &["service-role/AmazonDataZoneDomainExecutionRolePolicy"],
@@ -195,7 +205,7 @@ impl Stage {
     }
 
     /// The blueprint enabled, with its roles and a tagged secret.
-    pub fn with_blueprint(self) -> Self {
+    pub(crate) fn with_blueprint(self) -> Self {
         let mut stage = self.with_domain();
         let provisioning = stage.role(
             "AmazonDataZoneProvisioningRole",
@@ -232,7 +242,7 @@ impl Stage {
     }
 
     /// A secret of the warehouse's master user.
-    pub fn secret_named(&self, name: &str, domain: Option<&str>) -> String {
+    pub(crate) fn secret_named(&self, name: &str, domain: Option<&str>) -> String {
         let tags: Vec<Value> = domain
             .iter()
             .map(|domain| json!({ "Key": "AmazonDataZoneDomain", "Value": domain }))
@@ -245,7 +255,7 @@ impl Stage {
     }
 
     /// Everybody may make projects, and two are made.
-    pub fn with_projects(self) -> Self {
+    pub(crate) fn with_projects(self) -> Self {
         let mut stage = self.with_blueprint();
         stage.let_everybody_create_projects();
         let project = |client: &Client, name: &str| {
@@ -260,7 +270,7 @@ impl Stage {
     }
 
     /// Adds the policy grant that opens project creation.
-    pub fn let_everybody_create_projects(&self) {
+    pub(crate) fn let_everybody_create_projects(&self) {
         self.ask(
             &self.admin,
             "AddPolicyGrant",
@@ -274,13 +284,31 @@ impl Stage {
     }
 
     /// The root domain unit's id.
-    pub fn root_unit(&self) -> String {
+    pub(crate) fn root_unit(&self) -> String {
         let domain = dz(&self.admin, "GetDomain", json!({ "identifier": self.domain }));
         text(&domain, "rootDomainUnitId").to_owned()
     }
 
-    /// Makes a profile; its id comes back.
-    pub fn profile(&self, client: &Client, project: &str, name: &str, level: &str) -> String {
+    /// Makes a profile over the cluster `poc`; its id comes back.
+    pub(crate) fn profile(
+        &self,
+        client: &Client,
+        project: &str,
+        name: &str,
+        level: &str,
+    ) -> String {
+        self.profile_over("poc", client, project, name, level)
+    }
+
+    /// Makes a profile over a cluster; its id comes back.
+    pub(crate) fn profile_over(
+        &self,
+        cluster: &str,
+        client: &Client,
+        project: &str,
+        name: &str,
+        level: &str,
+    ) -> String {
         let made = self.ask(
             client,
             "CreateEnvironmentProfile",
@@ -291,7 +319,7 @@ impl Stage {
                 "userParameters": [
                     { "name": "dataAccessSecretsArn", "value": self.secret },
                     { "name": "dbName", "value": "dev" },
-                    { "name": "clusterName", "value": "poc" },
+                    { "name": "clusterName", "value": cluster },
                     { "name": "profilePermissionLevel", "value": level },
                 ],
             }),
@@ -300,7 +328,13 @@ impl Stage {
     }
 
     /// Begins an environment; its id comes back.
-    pub fn environment(&self, client: &Client, project: &str, profile: &str, name: &str) -> String {
+    pub(crate) fn environment(
+        &self,
+        client: &Client,
+        project: &str,
+        profile: &str,
+        name: &str,
+    ) -> String {
         let made = self.ask(
             client,
             "CreateEnvironment",
@@ -314,13 +348,13 @@ impl Stage {
     }
 
     /// The state of an environment.
-    pub fn environment_status(&self, client: &Client, id: &str) -> String {
+    pub(crate) fn environment_status(&self, client: &Client, id: &str) -> String {
         let found = self.ask(client, "GetEnvironment", json!({ "identifier": id }));
         text(&found, "status").to_owned()
     }
 
     /// Two active environments.
-    pub fn with_environments(self) -> Self {
+    pub(crate) fn with_environments(self) -> Self {
         let mut stage = self.with_projects();
         let profile = stage.profile(
             &stage.publisher,
@@ -349,7 +383,7 @@ impl Stage {
     }
 
     /// A data source over the `sales` schema; its id comes back.
-    pub fn source(&self, name: &str, include: &str) -> String {
+    pub(crate) fn source(&self, name: &str, include: &str) -> String {
         let made = self.ask(
             &self.publisher,
             "CreateDataSource",
@@ -370,7 +404,7 @@ impl Stage {
     }
 
     /// Runs a data source to its end; the run comes back.
-    pub fn run(&self, source: &str) -> Value {
+    pub(crate) fn run(&self, source: &str) -> Value {
         let run = self.ask(
             &self.publisher,
             "StartDataSourceRun",
@@ -382,7 +416,7 @@ impl Stage {
     }
 
     /// What a run did, by technical name: status and asset.
-    pub fn activities(&self, run: &Value) -> Vec<(String, String, Option<String>)> {
+    pub(crate) fn activities(&self, run: &Value) -> Vec<(String, String, Option<String>)> {
         let found = self.ask(
             &self.publisher,
             "ListDataSourceRunActivities",
@@ -402,7 +436,7 @@ impl Stage {
     }
 
     /// Imports and publishes `sales.mkt_sls_table`: the asset's and the listing's ids.
-    pub fn publish(&self) -> (String, String) {
+    pub(crate) fn publish(&self) -> (String, String) {
         let run = self.run(&self.source("sales", "mkt_*"));
         let asset = self.activities(&run)[0].2.clone().unwrap();
         let listing = self.list(&asset);
@@ -410,7 +444,7 @@ impl Stage {
     }
 
     /// Publishes an asset and waits until it is found; the listing's id comes back.
-    pub fn list(&self, asset: &str) -> String {
+    pub(crate) fn list(&self, asset: &str) -> String {
         let listing = self.ask(
             &self.publisher,
             "CreateListingChangeSet",
@@ -421,14 +455,14 @@ impl Stage {
     }
 
     /// Asks for a listing; the request's id comes back.
-    pub fn request(&self, listing: &str) -> String {
+    pub(crate) fn request(&self, listing: &str) -> String {
         let made = self.ask(&self.subscriber, "CreateSubscriptionRequest", self.asking(listing));
         assert_eq!(made["status"], "PENDING");
         text(&made, "id").to_owned()
     }
 
     /// The input of a request for a listing.
-    pub fn asking(&self, listing: &str) -> Value {
+    pub(crate) fn asking(&self, listing: &str) -> Value {
         json!({
             "subscribedPrincipals": [{ "project": { "identifier": self.subscribe_project } }],
             "subscribedListings": [{ "identifier": listing }],
@@ -437,7 +471,7 @@ impl Stage {
     }
 
     /// Asks for a listing and accepts; the subscription's id comes back.
-    pub fn subscribe(&self, listing: &str) -> String {
+    pub(crate) fn subscribe(&self, listing: &str) -> String {
         let request = self.request(listing);
         let accept = json!({ "identifier": request, "decisionComment": "fine" });
         self.ask(&self.publisher, "AcceptSubscriptionRequest", accept);
@@ -451,7 +485,7 @@ impl Stage {
     }
 
     /// The grants of a subscription.
-    pub fn grants(&self, subscription: &str) -> Vec<Value> {
+    pub(crate) fn grants(&self, subscription: &str) -> Vec<Value> {
         let found = self.ask(
             &self.subscriber,
             "ListSubscriptionGrants",
@@ -461,7 +495,7 @@ impl Stage {
     }
 
     /// A caller with the credentials of an environment.
-    pub fn in_environment(&self, client: &Client, environment: &str) -> Client {
+    pub(crate) fn in_environment(&self, client: &Client, environment: &str) -> Client {
         let found = self.ask(
             client,
             "GetEnvironmentCredentials",
@@ -474,9 +508,25 @@ impl Stage {
         }
     }
 
-    /// Runs SQL on the warehouse, as the caller or with a secret; the rows, or the error.
-    pub fn sql(&self, client: &Client, secret: Option<&str>, sql: &str) -> Result<Value, String> {
-        let mut input = json!({ "ClusterIdentifier": "poc", "Database": "dev", "Sql": sql });
+    /// Runs SQL on the cluster `poc`, as the caller or with a secret; the rows, or the error.
+    pub(crate) fn sql(
+        &self,
+        client: &Client,
+        secret: Option<&str>,
+        sql: &str,
+    ) -> Result<Value, String> {
+        self.sql_on("poc", client, secret, sql)
+    }
+
+    /// Runs SQL on a cluster, as the caller or with a secret; the rows, or the error.
+    pub(crate) fn sql_on(
+        &self,
+        cluster: &str,
+        client: &Client,
+        secret: Option<&str>,
+        sql: &str,
+    ) -> Result<Value, String> {
+        let mut input = json!({ "ClusterIdentifier": cluster, "Database": "dev", "Sql": sql });
         if let Some(secret) = secret {
             input["SecretArn"] = json!(secret);
         }
@@ -497,7 +547,7 @@ impl Stage {
     }
 
     /// Runs SQL as the warehouse's master user.
-    pub fn master_sql(&self, sql: &str) -> Value {
+    pub(crate) fn master_sql(&self, sql: &str) -> Value {
         self.sql(&self.admin, Some(&self.secret), sql).unwrap()
     }
 }

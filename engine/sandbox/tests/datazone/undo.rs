@@ -17,7 +17,7 @@ fn everything_goes_in_reverse_order() {
     assert_eq!(stage.refused(&stage.publisher, change, unpublish.clone()), conflict());
     assert_eq!(stage.refused(&stage.publisher, "DeleteAsset", asset_named.clone()), conflict());
     let project = json!({ "identifier": stage.publish_project });
-    assert_eq!(stage.refused(&stage.publisher, "DeleteProject", project.clone()), invalid());
+    assert_eq!(stage.refused(&stage.publisher, "DeleteProject", project), invalid());
     stage.ask(&stage.subscriber, "CancelSubscription", json!({ "identifier": subscription }));
     stage.pass(30);
     stage.ask(&stage.publisher, change, unpublish);

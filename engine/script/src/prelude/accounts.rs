@@ -45,11 +45,11 @@ pub(crate) fn register_types<'a>(engine: &mut Engine, methods: impl Iterator<Ite
         });
         engine.register_fn(
             method,
-            move |context: NativeCallContext<'_>, client: Client, input: Dynamic| {
-                match input.as_map_ref() {
-                    Ok(map) => bound::call(&context, &client, &name, &map),
-                    Err(_) => bound::refuse_input(&context, &client, &name, &input),
-                }
+            move |context: NativeCallContext<'_>, client: Client, input: Dynamic| match input
+                .as_map_ref()
+            {
+                Ok(map) => bound::call(&context, &client, &name, &map),
+                Err(_) => bound::refuse_input(&context, &client, &name, &input),
             },
         );
     }
@@ -63,10 +63,16 @@ pub(super) fn register(module: &mut Module) {
     add(
         module,
         "environment",
-        |context: NativeCallContext<'_>, account: Account, domain: Dynamic, environment: Dynamic| {
+        |context: NativeCallContext<'_>,
+         account: Account,
+         domain: Dynamic,
+         environment: Dynamic| {
             let domain = text(&context, "domain id", &domain)?;
             let environment = text(&context, "environment id", &environment)?;
-            Ok::<_, failure::Raise>(derive(&account, Derivation::Environment { domain, environment }))
+            Ok::<_, failure::Raise>(derive(
+                &account,
+                Derivation::Environment { domain, environment },
+            ))
         },
     );
     add(module, "assume", |context: NativeCallContext<'_>, account: Account, role: Dynamic| {
@@ -119,7 +125,9 @@ fn aws_of_many(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Accou
     let alias = aws(context, alias)?.0;
     Err(failure::bad_argument_hint(
         context,
-        format!("one alias stands for one account: `aws(\"{alias}\", account_id)` is not supported"),
+        format!(
+            "one alias stands for one account: `aws(\"{alias}\", account_id)` is not supported"
+        ),
         "declare an alias for each account",
     ))
 }
@@ -154,7 +162,11 @@ fn assume(
     let role_arn = text(context, "role ARN", role)?;
     if !role_arn.starts_with("arn:") {
         let message = format!("`{role_arn}` is no role ARN");
-        return Err(failure::bad_argument_hint(context, message, "arn:aws:iam::111122223333:role/name"));
+        return Err(failure::bad_argument_hint(
+            context,
+            message,
+            "arn:aws:iam::111122223333:role/name",
+        ));
     }
     let mut options = Options::new(context, "assume", options, &["external_id", "session_name"])?;
     let external_id = options.text("external_id")?;

@@ -30,7 +30,8 @@ fn register_lists(module: &mut Module) {
     });
     add(module, "map", |context: Context<'_>, mut list: Array, body: FnPtr| {
         let callback = Callback::new(&context, body);
-        let each = |(index, item)| callback.call_element(Some(item), [], [position(index)], Some(0));
+        let each =
+            |(index, item)| callback.call_element(Some(item), [], [position(index)], Some(0));
         list.iter_mut().enumerate().map(each).collect::<Native<Array>>()
     });
     add(module, "filter", |context: Context<'_>, mut list: Array, body: FnPtr| {
@@ -78,7 +79,8 @@ fn register_searches(module: &mut Module) {
         search(&context, list, body, 0).map(|found| found.map_or(Dynamic::UNIT, |found| found.1))
     });
     add(module, "find", |context: Context<'_>, list: Array, body: FnPtr, start: INT| {
-        search(&context, list, body, start).map(|found| found.map_or(Dynamic::UNIT, |found| found.1))
+        search(&context, list, body, start)
+            .map(|found| found.map_or(Dynamic::UNIT, |found| found.1))
     });
     add(module, "index_of", |context: Context<'_>, list: Array, body: FnPtr| {
         search(&context, list, body, 0).map(|found| found.map_or(-1, |found| number(found.0)))
@@ -144,9 +146,13 @@ fn register_folds(module: &mut Module) {
     add(module, "reduce_rev", |context: Context<'_>, list: Array, body: FnPtr| {
         fold(&context, list, body, Dynamic::UNIT, true)
     });
-    add(module, "reduce_rev", |context: Context<'_>, list: Array, body: FnPtr, initial: Dynamic| {
-        fold(&context, list, body, initial, true)
-    });
+    add(
+        module,
+        "reduce_rev",
+        |context: Context<'_>, list: Array, body: FnPtr, initial: Dynamic| {
+            fold(&context, list, body, initial, true)
+        },
+    );
 }
 
 fn fold(
@@ -182,7 +188,7 @@ fn register_orders(module: &mut Module) {
         for item in list.iter() {
             let same = match kept.last() {
                 None => false,
-                Some(last) => truth(callback.call([last.clone(), item.clone()])?),
+                Some(last) => truth(&callback.call([last.clone(), item.clone()])?),
             };
             if !same {
                 kept.push(item.clone());
@@ -238,7 +244,8 @@ fn compared(context: &Context<'_>, answer: &Dynamic) -> Native<Ordering> {
     }
     answer.as_float().ok().and_then(|number| number.partial_cmp(&0.0)).ok_or_else(|| {
         let found = value::describe(answer);
-        let message = format!("a comparison returns a number (below, at or above 0), found {found}");
+        let message =
+            format!("a comparison returns a number (below, at or above 0), found {found}");
         failure::bad_argument(context, message)
     })
 }
@@ -274,16 +281,16 @@ fn split(context: &Context<'_>, mut map: Map, body: FnPtr) -> Native<(Map, Map)>
     let (mut held, mut rest) = (Map::new(), Map::new());
     for (name, item) in &mut map {
         let answer = callback.call_element(Some(item), [name.as_str().into()], [], Some(1))?;
-        if truth(answer) { &mut held } else { &mut rest }.insert(name.clone(), item.clone());
+        if truth(&answer) { &mut held } else { &mut rest }.insert(name.clone(), item.clone());
     }
     Ok((held, rest))
 }
 
 fn holds(callback: &Callback<'_>, item: &mut Dynamic, index: usize) -> Native<bool> {
-    callback.call_element(Some(item), [], [position(index)], Some(0)).map(truth)
+    callback.call_element(Some(item), [], [position(index)], Some(0)).map(|answer| truth(&answer))
 }
 
-fn truth(answer: Dynamic) -> bool {
+fn truth(answer: &Dynamic) -> bool {
     answer.as_bool().unwrap_or(false)
 }
 
@@ -299,6 +306,8 @@ fn position(index: usize) -> Dynamic {
 fn first(length: usize, start: INT) -> usize {
     match usize::try_from(start) {
         Ok(start) => start,
-        Err(_) => length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX)),
+        Err(_) => {
+            length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX))
+        }
     }
 }

@@ -65,7 +65,10 @@ mod tests {
     fn quotes_separators_and_line_ends_are_kept_apart() {
         let text = "id,name\r\n1,\"Doe, \"\"Jo\"\"\"\n\n2,\"two\nlines\"";
         let expected = [["id", "name"], ["1", "Doe, \"Jo\""], ["2", "two\nlines"]];
-        assert_eq!(records(text, ','), Ok(expected.map(|record| record.map(str::to_owned).to_vec()).to_vec()));
+        assert_eq!(
+            records(text, ','),
+            Ok(expected.map(|record| record.map(str::to_owned).to_vec()).to_vec())
+        );
     }
 
     #[test]

@@ -129,7 +129,8 @@ fn parse_csv(context: &NativeCallContext<'_>, csv: &Dynamic, options: Dynamic) -
     for (index, record) in records.enumerate() {
         if record.len() != header.len() {
             let (found, wanted) = (record.len(), header.len());
-            let message = format!("record {} of the CSV has {found} fields, not {wanted}", index + 1);
+            let message =
+                format!("record {} of the CSV has {found} fields, not {wanted}", index + 1);
             return Err(failure::bad_argument(context, message));
         }
         let row = header.iter().map(|name| name.as_str().into()).zip(list(record));
@@ -158,4 +159,3 @@ fn part(map: &Map, path: &str) -> Option<Dynamic> {
     }
     Some(value)
 }
-

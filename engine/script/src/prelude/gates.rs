@@ -14,7 +14,15 @@ use crate::session::Session;
 use crate::value::{self, Secrets};
 
 const COMMON: [&str; 10] = [
-    "show", "from", "need", "exclude", "self", "expires", "on_expire", "on_reject", "form",
+    "show",
+    "from",
+    "need",
+    "exclude",
+    "self",
+    "expires",
+    "on_expire",
+    "on_reject",
+    "form",
     "settled_by",
 ];
 

@@ -22,12 +22,20 @@ pub(super) fn register(module: &mut Module) {
     add(module, "step", |context: NativeCallContext<'_>, name: Dynamic, body: Dynamic| {
         step(&context, &name, &body)
     });
-    add(module, "wait_until", |context: NativeCallContext<'_>, name: Dynamic, call: Dynamic, options: Dynamic| {
-        wait_until(&context, &name, &call, options)
-    });
-    add(module, "retry", |context: NativeCallContext<'_>, name: Dynamic, call: Dynamic, options: Dynamic| {
-        retry(&context, &name, &call, options)
-    });
+    add(
+        module,
+        "wait_until",
+        |context: NativeCallContext<'_>, name: Dynamic, call: Dynamic, options: Dynamic| {
+            wait_until(&context, &name, &call, options)
+        },
+    );
+    add(
+        module,
+        "retry",
+        |context: NativeCallContext<'_>, name: Dynamic, call: Dynamic, options: Dynamic| {
+            retry(&context, &name, &call, options)
+        },
+    );
     // Rhai's own `sleep` blocks the thread; each of its signatures needs one here to win over it.
     add(module, "sleep", |context: NativeCallContext<'_>, span: Dynamic| sleep(&context, &span));
     add(module, "sleep", |context: NativeCallContext<'_>, seconds: i64| {
@@ -160,4 +168,3 @@ fn undo(context: &NativeCallContext<'_>, calls: &Dynamic) -> Native<()> {
         callback.settle(answer)
     })
 }
-

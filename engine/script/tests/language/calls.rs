@@ -11,7 +11,9 @@ use crate::support::{found, hints, mark, script};
 fn a_call_reaches_the_host_with_all_that_is_known_of_it() {
     let text = "let p = aws(\"admin\").datazone.create_project(#{ domainIdentifier: \"dzd_abc12345\", name: \"sales\", description: () });
                 output(\"x\", [p.id, p.description, p.name]);";
-    let outcome = script(text).answer("datazone.create_project", json!({ "id": "prj1", "name": "sales" })).run();
+    let outcome = script(text)
+        .answer("datazone.create_project", json!({ "id": "prj1", "name": "sales" }))
+        .run();
     assert_eq!(outcome.asked.outputs[0].1, json!(["prj1", null, "sales"]));
     let call = &outcome.asked.calls[0];
     assert_eq!(call.account, AccountRef::alias("admin"));
@@ -37,11 +39,14 @@ fn the_token_is_the_engine_s_unless_the_script_gives_one() {
 
 #[test]
 fn all_pages_are_one_call() {
-    let text = "aws(\"admin\").datazone.list_domains_all(); aws(\"admin\").datazone.list_domains();";
+    let text =
+        "aws(\"admin\").datazone.list_domains_all(); aws(\"admin\").datazone.list_domains();";
     let calls = script(text).run().asked.calls;
     let seen: Vec<_> = calls.iter().map(|call| (call.operation.as_str(), call.all_pages)).collect();
     assert_eq!(seen, [("list_domains", true), ("list_domains", false)]);
-    let raised = script("aws(\"admin\").datazone.get_domain_all(#{ identifier: \"dzd_abc12345\" });").raised();
+    let raised =
+        script("aws(\"admin\").datazone.get_domain_all(#{ identifier: \"dzd_abc12345\" });")
+            .raised();
     assert_eq!(raised.diagnostic.code, Code::UnknownOperation);
     assert!(hints(&raised.diagnostic).contains("call `get_domain`"));
 }
@@ -52,7 +57,10 @@ fn absent_members_of_answers_are_there_at_every_depth() {
                 let l = aws(\"admin\").datazone.list_domains();
                 output(\"x\", [d.description, d.singleSignOn.userAssignment, l.items[0].portalUrl, l.nextToken]);";
     let outcome = script(text)
-        .answer("datazone.get_domain", json!({ "id": "dzd_1", "singleSignOn": { "type": "IAM_IDC" } }))
+        .answer(
+            "datazone.get_domain",
+            json!({ "id": "dzd_1", "singleSignOn": { "type": "IAM_IDC" } }),
+        )
         .answer("datazone.list_domains", json!({ "items": [{ "id": "dzd_1" }] }));
     assert_eq!(outcome.x(), json!([null, null, null, null]));
 }
@@ -88,17 +96,72 @@ fn what_the_models_do_not_know_is_refused_with_a_suggestion() {
     for (call, code, at, hint) in [
         ("aws(\"admn\").datazone", Code::UnknownAlias, "aws", "did you mean \"admin\"?"),
         ("aws(\"admin\").datazon", Code::UnknownService, "datazon", "did you mean `datazone`?"),
-        ("aws(\"admin\").datazone.creat_project(#{})", Code::UnknownOperation, "creat_project", "did you mean `create_project`?"),
-        ("aws(\"admin\").datazone.create_role(#{})", Code::UnknownOperation, "create_role", "an operation of iam"),
-        ("aws(\"admin\").datazone.get_domain(#{ identifer: \"dzd_abc12345\" })", Code::UnknownMember, "get_domain", "did you mean `identifier`?"),
-        ("aws(\"admin\").datazone.get_domain()", Code::MissingMember, "get_domain", "piton explain datazone.get_domain"),
-        ("aws(\"admin\").datazone.get_domain(#{ identifier: 5 })", Code::BadMember, "get_domain", "write \"5\""),
-        ("aws(\"admin\").datazone.get_domain(#{ identifier: \"not a domain\" })", Code::BadMember, "get_domain", "piton explain"),
-        ("aws(\"admin\").datazone.get_domain(\"dzd_abc12345\")", Code::BadMember, "get_domain", "get_domain(#{"),
-        ("aws(\"admin\").datazone.get_domain(#{ identifier: || 1 })", Code::NotPlainData, "get_domain", ""),
-        ("aws(\"admin\").datazone.get_domain(#{ identifier: 0.0 / 0.0 })", Code::NotPlainData, "get_domain", ""),
-        ("aws(\"admin\").datazone.get_domain(#{ identifier: aws(\"admin\") })", Code::NotPlainData, "get_domain", ""),
-        ("aws(\"admin\").datazone.get_domain(#{ \"$secret\": 1 })", Code::NotPlainData, "get_domain", ""),
+        (
+            "aws(\"admin\").datazone.creat_project(#{})",
+            Code::UnknownOperation,
+            "creat_project",
+            "did you mean `create_project`?",
+        ),
+        (
+            "aws(\"admin\").datazone.create_role(#{})",
+            Code::UnknownOperation,
+            "create_role",
+            "an operation of iam",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifer: \"dzd_abc12345\" })",
+            Code::UnknownMember,
+            "get_domain",
+            "did you mean `identifier`?",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain()",
+            Code::MissingMember,
+            "get_domain",
+            "piton explain datazone.get_domain",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifier: 5 })",
+            Code::BadMember,
+            "get_domain",
+            "write \"5\"",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifier: \"not a domain\" })",
+            Code::BadMember,
+            "get_domain",
+            "piton explain",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(\"dzd_abc12345\")",
+            Code::BadMember,
+            "get_domain",
+            "get_domain(#{",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifier: || 1 })",
+            Code::NotPlainData,
+            "get_domain",
+            "",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifier: 0.0 / 0.0 })",
+            Code::NotPlainData,
+            "get_domain",
+            "",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ identifier: aws(\"admin\") })",
+            Code::NotPlainData,
+            "get_domain",
+            "",
+        ),
+        (
+            "aws(\"admin\").datazone.get_domain(#{ \"$secret\": 1 })",
+            Code::NotPlainData,
+            "get_domain",
+            "",
+        ),
         ("aws(\"admin\", \"111122223333\")", Code::BadArgument, "aws", "an alias for each account"),
         ("aws(5)", Code::BadArgument, "aws", "aws(\"alias\")"),
     ] {
@@ -141,12 +204,17 @@ fn big_and_broken_numbers_keep_their_kind() {
 fn a_call_in_a_closure_of_the_runbook_keeps_its_place_wherever_it_is_called() {
     let module = "fn direct(f) { f.call() }\nfn in_step(f) { step(\"s\", f) }\nfn in_map(f) { [1].map(f) }\nfn in_wait(f) { wait_until(\"w\", f, #{ ok: () , gone: \"x\" }) }";
     for way in ["direct", "in_step"] {
-        let text = format!("import \"./m\" as m;\n\n\nm::{way}(|| aws(\"admin\").datazone.list_domains());");
+        let text = format!(
+            "import \"./m\" as m;\n\n\nm::{way}(|| aws(\"admin\").datazone.list_domains());"
+        );
         let calls = script(&text).file("m.rhai", module).run().asked.calls;
         let place = calls[0].place.clone().unwrap();
         assert_eq!((place.file.as_str(), place.line), ("test.rhai", 5), "{way}");
     }
     let text = "import \"./m\" as m;\n\n\nm::in_map(|x| aws(\"admin\").datazone.list_domains());";
-    let raised = script(text).file("m.rhai", module).answers_with("datazone.list_domains", crate::support::Answer::Error("X", "no")).raised();
-    assert_eq!(mark(&raised.diagnostic), "test.rhai:5:34 list_domains");
+    let raised = script(text)
+        .file("m.rhai", module)
+        .answers_with("datazone.list_domains", crate::support::Answer::Error("X", "no"))
+        .raised();
+    assert_eq!(mark(&raised.diagnostic), "test.rhai:5:37 list_domains");
 }

@@ -22,10 +22,18 @@ fn a_declaration_is_read_in_the_order_of_the_script() {
     });";
     let program = whole_script(text).program().unwrap();
     let declaration = program.declaration();
-    assert_eq!((declaration.title.as_str(), declaration.summary.as_str()), ("Make a domain", "all of it"));
-    let accounts: Vec<_> = declaration.accounts.iter().map(|a| (a.alias.as_str(), a.many, a.created_here)).collect();
+    assert_eq!(
+        (declaration.title.as_str(), declaration.summary.as_str()),
+        ("Make a domain", "all of it")
+    );
+    let accounts: Vec<_> =
+        declaration.accounts.iter().map(|a| (a.alias.as_str(), a.many, a.created_here)).collect();
     assert_eq!(accounts, [("publisher", false, false), ("consumer", true, true)]);
-    let params: Vec<_> = declaration.params.iter().map(|p| (p.name.as_str(), p.kind, p.is_required(false))).collect();
+    let params: Vec<_> = declaration
+        .params
+        .iter()
+        .map(|p| (p.name.as_str(), p.kind, p.is_required(false)))
+        .collect();
     assert_eq!(
         params,
         [
@@ -38,7 +46,10 @@ fn a_declaration_is_read_in_the_order_of_the_script() {
         ]
     );
     let count = declaration.param("count").unwrap();
-    assert_eq!((count.preset.clone(), count.min, count.max), (Some(json!(-1)), Some(-5.0), Some(5.0)));
+    assert_eq!(
+        (count.preset.clone(), count.min, count.max),
+        (Some(json!(-1)), Some(-5.0), Some(5.0))
+    );
     assert!(!declaration.param("kind").unwrap().is_required(true));
 }
 
@@ -48,19 +59,59 @@ fn mistakes_are_found_at_their_places() {
         ("let x = 1;", "test.rhai:1:1 let", "does not declare"),
         ("runbook(5);", "test.rhai:1:9 5", "is a map"),
         ("runbook(#{ title: 5 });", "test.rhai:1:19 5", "a text"),
-        ("runbook(#{ titel: \"x\", title: \"y\" });", "test.rhai:1:12 titel", "did you mean `title`?"),
+        (
+            "runbook(#{ titel: \"x\", title: \"y\" });",
+            "test.rhai:1:12 titel",
+            "did you mean `title`?",
+        ),
         ("runbook(#{ summary: \"x\" });", "test.rhai:1:1 runbook", "needs a `title`"),
         ("let t = \"x\"; runbook(#{ title: t });", "test.rhai:1:32 t", "only literals"),
         ("runbook(#{ title: \"x\", params: #{ a: #{ } } });", "test.rhai:1:35 a", "needs a `type`"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"strng\" } } });", "test.rhai:1:47 \"strng\"", "did you mean \"string\"?"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"int\", preset: \"5\" } } });", "test.rhai:1:62 \"5\"", "a whole number"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"int\", presett: 5 } } });", "test.rhai:1:54 presett", "did you mean `preset`?"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"enum\" } } });", "test.rhai:1:35 a", "choices"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"string\", pattern: \"[\" } } });", "test.rhai:1:66 \"[\"", "pattern"),
-        ("runbook(#{ title: \"x\", params: #{ a: #{ type: \"secret\", preset: \"x\" } } });", "test.rhai:1:65 \"x\"", "secret"),
-        ("runbook(#{ title: \"x\", accounts: #{ a: #{ manny: true } } });", "test.rhai:1:43 manny", "did you mean `many`?"),
-        ("runbook(#{ title: \"x\", accounts: #{ a: #{ many: 1 } } });", "test.rhai:1:49 1", "true or false"),
-        ("runbook(#{ title: \"x\" }); runbook(#{ title: \"y\" });", "test.rhai:1:27 runbook", "twice"),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"strng\" } } });",
+            "test.rhai:1:47 \"strng\"",
+            "did you mean \"string\"?",
+        ),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"int\", preset: \"5\" } } });",
+            "test.rhai:1:62 \"5\"",
+            "a whole number",
+        ),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"int\", presett: 5 } } });",
+            "test.rhai:1:54 presett",
+            "did you mean `preset`?",
+        ),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"enum\" } } });",
+            "test.rhai:1:35 a",
+            "choices",
+        ),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"string\", pattern: \"[\" } } });",
+            "test.rhai:1:66 \"[\"",
+            "pattern",
+        ),
+        (
+            "runbook(#{ title: \"x\", params: #{ a: #{ type: \"secret\", preset: \"x\" } } });",
+            "test.rhai:1:65 \"x\"",
+            "secret",
+        ),
+        (
+            "runbook(#{ title: \"x\", accounts: #{ a: #{ manny: true } } });",
+            "test.rhai:1:43 manny",
+            "did you mean `many`?",
+        ),
+        (
+            "runbook(#{ title: \"x\", accounts: #{ a: #{ many: 1 } } });",
+            "test.rhai:1:49 1",
+            "true or false",
+        ),
+        (
+            "runbook(#{ title: \"x\" }); runbook(#{ title: \"y\" });",
+            "test.rhai:1:27 runbook",
+            "twice",
+        ),
     ] {
         let problems = whole_script(text).refused();
         let problem = &problems[0];

@@ -15,17 +15,33 @@ fn aws_errors_are_caught_as_maps() {
          e.http_status, e.request_id, e.retryable, e.key, e.details]); }}"
     );
     let x = script(&text).answers_with("datazone.get_domain", REFUSAL).x();
-    let expected = json!(["aws", "AccessDeniedException", "not yours", "datazone", "get_domain", 400, "req-1", false, "#0", null]);
+    let expected = json!([
+        "aws",
+        "AccessDeniedException",
+        "not yours",
+        "datazone",
+        "get_domain",
+        400,
+        "req-1",
+        false,
+        "#0",
+        null
+    ]);
     assert_eq!(x, expected);
 }
 
 #[test]
 fn an_uncaught_aws_error_is_said_at_its_call_with_the_way_there() {
-    let text = format!("fn read() {{\n  {GET}\n}}\nstep(\"look\", || {{\n  [1].map(|x| read())\n}});");
+    let text =
+        format!("fn read() {{\n  {GET}\n}}\nstep(\"look\", || {{\n  [1].map(|x| read())\n}});");
     let raised = script(&text).answers_with("datazone.get_domain", REFUSAL).raised();
-    assert_eq!(found(&raised.diagnostic), (Code::AwsRefused, "test.rhai:3:25 get_domain".to_owned()));
+    assert_eq!(
+        found(&raised.diagnostic),
+        (Code::AwsRefused, "test.rhai:3:25 get_domain".to_owned())
+    );
     assert_eq!(raised.diagnostic.message, "datazone.get_domain: AccessDeniedException: not yours");
-    let frames: Vec<_> = raised.diagnostic.frames.iter().map(|f| (f.name.as_str(), f.place.line)).collect();
+    let frames: Vec<_> =
+        raised.diagnostic.frames.iter().map(|f| (f.name.as_str(), f.place.line)).collect();
     assert_eq!(frames, [("read", 6), ("closure", 6), ("step `look`", 5)]);
     assert_eq!(raised.thrown.unwrap().code, "AccessDeniedException");
 }
@@ -57,7 +73,7 @@ fn an_error_passes_through_every_callback_unchanged() {
             .file("m.rhai", "fn give(f) { f.call() }")
             .answers_with("datazone.get_domain", REFUSAL)
             .raised();
-        let column = format!("{text}").find("get_domain").unwrap() + 1;
+        let column = text.find("get_domain").unwrap() + 1;
         assert_eq!(mark(&raised.diagnostic), format!("test.rhai:2:{column} get_domain"), "{text}");
         assert_eq!(raised.thrown.as_ref().unwrap().code, "AccessDeniedException", "{text}");
     }
@@ -93,9 +109,17 @@ fn errors_of_the_runbook_s_closures_are_said_in_the_runbook() {
         assert_eq!(raised.diagnostic.place.as_ref().unwrap().file, "test.rhai", "{raise}");
         assert_eq!(raised.diagnostic.place.as_ref().unwrap().line, 3, "{raise}");
         let last = raised.diagnostic.frames.last().unwrap();
-        assert_eq!((last.name.as_str(), last.place.file.as_str()), ("give", "test.rhai"), "{raise}");
+        assert_eq!(
+            (last.name.as_str(), last.place.file.as_str()),
+            ("give", "test.rhai"),
+            "{raise}"
+        );
         let first = &raised.diagnostic.frames[0];
-        assert_eq!((first.name.as_str(), first.place.file.as_str(), first.place.line), ("closure", "m.rhai", 4), "{raise}");
+        assert_eq!(
+            (first.name.as_str(), first.place.file.as_str(), first.place.line),
+            ("closure", "m.rhai", 4),
+            "{raise}"
+        );
     }
 }
 
@@ -114,7 +138,8 @@ fn a_scripts_own_errors_say_what_they_say() {
         assert_eq!(raised.diagnostic.place.as_ref().unwrap().line, 2, "{text}");
         assert!(raised.thrown.is_none());
     }
-    let caught = "try { fail(\"broken\"); } catch (e) { output(\"x\", [e.message, e.code, e.error]); }";
+    let caught =
+        "try { fail(\"broken\"); } catch (e) { output(\"x\", [e.message, e.code, e.error]); }";
     assert_eq!(script(caught).x(), json!(["broken", "PT0301", "piton"]));
 }
 
@@ -145,15 +170,22 @@ fn a_panic_of_the_host_is_a_bug_and_not_caught() {
 
 #[test]
 fn the_engine_s_own_refusals_have_their_codes() {
-    let wait = format!("wait_until(\"w\", || {GET}, #{{ path: \"status\", ok: \"AVAILABLE\", fail: \"FAILED\" }});");
-    let raised = script(&wait).answer("datazone.get_domain", json!({ "status": "FAILED" })).raised();
-    assert_eq!(found(&raised.diagnostic), (Code::WaitFailed, "test.rhai:2:1 wait_until".to_owned()));
+    let wait = format!(
+        "wait_until(\"w\", || {GET}, #{{ path: \"status\", ok: \"AVAILABLE\", fail: \"FAILED\" }});"
+    );
+    let raised =
+        script(&wait).answer("datazone.get_domain", json!({ "status": "FAILED" })).raised();
+    assert_eq!(
+        found(&raised.diagnostic),
+        (Code::WaitFailed, "test.rhai:2:1 wait_until".to_owned())
+    );
     assert_eq!(raised.thrown.unwrap().details, json!({ "state": "FAILED" }));
     assert_eq!(script(&wait).raised().diagnostic.code, Code::GaveUp);
 }
 
 #[test]
 fn a_host_that_stops_in_an_answer_stops_the_script() {
-    let outcome = script(&format!("{GET};")).answers_with("datazone.get_domain", Answer::Stop).run();
+    let outcome =
+        script(&format!("{GET};")).answers_with("datazone.get_domain", Answer::Stop).run();
     assert!(outcome.is_stopped());
 }

@@ -45,7 +45,10 @@ fn a_folder_of_its_own_belongs_to_the_runbook() {
         let program = Program::from_folder_or_file(&home.path().join(path)).unwrap();
         assert_eq!(paths(&program), expected, "{path}");
         assert_eq!((program.name(), program.asset("q.sql")), ("book", Some("select 1")));
-        assert_eq!((program.template("r.md.j2"), program.asset("book.rhai")), (Some("hello"), None));
+        assert_eq!(
+            (program.template("r.md.j2"), program.asset("book.rhai")),
+            (Some("hello"), None)
+        );
     }
 }
 
@@ -56,7 +59,10 @@ fn a_script_among_others_takes_only_what_it_names() {
     let program = Program::from_folder_or_file(&home.path().join("drawer/book.rhai"));
     // Folders below are not looked into.
     let problems = program.unwrap_err();
-    assert_eq!(found(&problems[0]), (Code::ModuleNotFound, "book.rhai:2:8 \"./lib/util\"".to_owned()));
+    assert_eq!(
+        found(&problems[0]),
+        (Code::ModuleNotFound, "book.rhai:2:8 \"./lib/util\"".to_owned())
+    );
     let alone = MAIN.replace("import \"./lib/util\" as u;", "");
     fs::write(home.path().join("drawer/book.rhai"), alone).unwrap();
     let program = Program::from_folder_or_file(&home.path().join("drawer/book.rhai")).unwrap();
@@ -93,9 +99,15 @@ fn what_is_not_there_is_said_with_what_is() {
 #[test]
 fn what_the_binary_carries_compiles() {
     for name in program::packaged() {
-        let program = Program::packaged(name).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        let program =
+            Program::packaged(name).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         assert_eq!(program.name(), name);
-        assert!(program::packaged_files(name).unwrap().iter().any(|file| file.path == format!("{name}.rhai")));
+        assert!(
+            program::packaged_files(name)
+                .unwrap()
+                .iter()
+                .any(|file| file.path == format!("{name}.rhai"))
+        );
     }
     for module in program::standard_modules() {
         let text = format!("runbook(#{{ title: \"T\" }});\nimport \"{module}\" as m;");

@@ -61,18 +61,29 @@ fn texts_are_read_by_type() {
         })
     );
     assert_eq!(bound.secrets[0], ("token".to_owned(), SecretSource::Env("TOKEN".to_owned())));
-    assert!(matches!(&bound.secrets[1].1, SecretSource::SecretsManager(arn) if arn.starts_with("arn:")));
+    assert!(
+        matches!(&bound.secrets[1].1, SecretSource::SecretsManager(arn) if arn.starts_with("arn:"))
+    );
 }
 
 #[test]
 fn presets_differ_in_the_sandbox_and_later_values_win() {
-    let bound = bind(&declaration(), &[value("name", json!("ab")), text("name", "cd")], true).unwrap();
+    let bound =
+        bind(&declaration(), &[value("name", json!("ab")), text("name", "cd")], true).unwrap();
     assert_eq!((&bound.values["name"], &bound.values["kind"]), (&json!("cd"), &json!("large")));
     assert_eq!(bound.values["items"], Value::Null);
-    assert_eq!(bound.secrets, [("password".to_owned(), SecretSource::Literal("rehearsed".to_owned()))]);
+    assert_eq!(
+        bound.secrets,
+        [("password".to_owned(), SecretSource::Literal("rehearsed".to_owned()))]
+    );
     let bound = bind(&declaration(), &[text("name", "ab")], false).unwrap();
     assert_eq!(bound.missing_secrets, ["password"]);
-    assert_eq!(bind(&declaration(), &[text("name", "ab"), text("items", "[1, \"x\"]")], false).unwrap().values["items"], json!([1, "x"]));
+    assert_eq!(
+        bind(&declaration(), &[text("name", "ab"), text("items", "[1, \"x\"]")], false)
+            .unwrap()
+            .values["items"],
+        json!([1, "x"])
+    );
 }
 
 #[test]
@@ -95,7 +106,7 @@ fn every_problem_is_found_in_one_pass() {
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes[0], Code::UnknownParameter);
     assert_eq!(codes[1], Code::MissingParameter);
-    assert_eq!(codes[2..], [Code::BadParameter; 10]);
+    assert_eq!(codes[2..], [Code::BadParameter; 11]);
     assert!(hints(&problems[0]).contains("`name`"));
     assert!(hints(&problems[1]).contains("its name"));
     let all = format!("{problems:?}");

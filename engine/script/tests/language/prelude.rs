@@ -12,7 +12,10 @@ const GET: &str = "aws(\"admin\").datazone.get_domain(#{ identifier: \"dzd_abc12
 
 #[test]
 fn a_step_returns_what_its_closure_returns() {
-    let outcome = script("let n = 2; fn three() { 3 } output(\"x\", [step(\"a\", || n + 1), step(\"b\", three)]);").run();
+    let outcome = script(
+        "let n = 2; fn three() { 3 } output(\"x\", [step(\"a\", || n + 1), step(\"b\", three)]);",
+    )
+    .run();
     assert_eq!(outcome.asked.outputs[0].1, json!([3, 3]));
     assert_eq!(outcome.asked.log[..4], ["open a", "close true", "open b", "close true"]);
 }
@@ -31,14 +34,18 @@ fn a_wait_is_given_its_rule_and_returns_the_answer() {
     assert_eq!((wait.every, wait.give_up), (Span::from_secs(30), Span::from_secs(7200)));
     assert_eq!((&wait.ok, &wait.fail), (&vec![json!("AVAILABLE")], &vec![json!("FAILED")]));
     assert_eq!(wait.gone, ["ResourceNotFoundException"]);
-    let text = format!("output(\"x\", wait_until(\"gone\", || {GET}, #{{ gone: \"ResourceNotFoundException\" }}));");
+    let text = format!(
+        "output(\"x\", wait_until(\"gone\", || {GET}, #{{ gone: \"ResourceNotFoundException\" }}));"
+    );
     let gone = Answer::Error("ResourceNotFoundException", "none");
     assert_eq!(script(&text).answers_with("datazone.get_domain", gone).x(), json!(null));
 }
 
 #[test]
 fn a_retry_repeats_and_returns() {
-    let text = format!("let d = retry(\"role\", || {GET}, #{{ on: [\"AccessDeniedException\"] }}); output(\"x\", d.id);");
+    let text = format!(
+        "let d = retry(\"role\", || {GET}, #{{ on: [\"AccessDeniedException\"] }}); output(\"x\", d.id);"
+    );
     let outcome = script(&text)
         .answers_with("datazone.get_domain", Answer::Error("AccessDeniedException", "wait"))
         .answer("datazone.get_domain", json!({ "id": "dzd_1" }))
@@ -54,7 +61,10 @@ fn a_query_names_its_target_by_short_or_wire_names() {
     assert_eq!(asked.outputs[0].1, json!([[1]]));
     let (account, spec) = &asked.queries[0];
     assert_eq!(account.alias, "admin");
-    assert_eq!(json!(spec.target), json!({ "ClusterIdentifier": "c", "Database": "d", "SecretArn": "arn:x" }));
+    assert_eq!(
+        json!(spec.target),
+        json!({ "ClusterIdentifier": "c", "Database": "d", "SecretArn": "arn:x" })
+    );
     assert_eq!((spec.keep, json!(spec.parameters)), (Some(Keep::Sample), json!({ "a": 1 })));
     assert_eq!(spec.place.as_ref().unwrap().line, 2);
 }
@@ -63,7 +73,10 @@ fn a_query_names_its_target_by_short_or_wire_names() {
 fn chance_and_time_are_the_host_s() {
     let text = "output(\"x\", [now(), uuid()]); sleep_until(\"2026-01-31T12:00:00Z\");";
     let outcome = script(text).run();
-    assert_eq!(outcome.asked.outputs[0].1, json!(["1970-01-01T00:00:00Z", "00000000-0000-4000-8000-000000000000"]));
+    assert_eq!(
+        outcome.asked.outputs[0].1,
+        json!(["1970-01-01T00:00:00Z", "00000000-0000-4000-8000-000000000000"])
+    );
     assert_eq!(outcome.asked.log.last().unwrap(), "sleep_until 2026-01-31T12:00:00Z");
 }
 
@@ -75,7 +88,10 @@ fn a_gate_is_asked_as_the_author_wrote_it() {
     assert_eq!(asked.outputs[0].1, json!("approved"));
     let gate = &asked.gates[0];
     assert_eq!((gate.kind, gate.name.as_str(), gate.need), (GateKind::Approval, "go live", 2));
-    assert_eq!((gate.show.clone(), &gate.from, &gate.exclude), (json!({ "n": 1 }), &vec!["owner".to_owned()], &vec!["admin".to_owned()]));
+    assert_eq!(
+        (gate.show.clone(), &gate.from, &gate.exclude),
+        (json!({ "n": 1 }), &vec!["owner".to_owned()], &vec!["admin".to_owned()])
+    );
     assert_eq!((gate.expires, gate.on_expire), (Some(Span::from_secs(259_200)), OnExpire::Approve));
     assert!(gate.by_requester && gate.returns_rejection);
     assert_eq!(gate.form, json!({ "why": { "optional": true } }));
@@ -87,7 +103,9 @@ fn a_gate_is_asked_as_the_author_wrote_it() {
 
 #[test]
 fn the_world_may_settle_a_gate() {
-    let text = format!("let d = approve(\"a\", #{{ settled_by: #{{ call: || {GET}, path: \"status\", ok: [\"AVAILABLE\"], fail: [\"X\"], by: \"id\" }} }}); output(\"x\", [d.settled, d.answer.id]);");
+    let text = format!(
+        "let d = approve(\"a\", #{{ settled_by: #{{ call: || {GET}, path: \"status\", ok: [\"AVAILABLE\"], fail: [\"X\"], by: \"id\" }} }}); output(\"x\", [d.settled, d.answer.id]);"
+    );
     let asked = script(&text).answer("datazone.get_domain", json!({ "id": "dzd_1" })).run().asked;
     assert_eq!(asked.outputs[0].1, json!([true, "dzd_1"]));
     let rule = asked.gates[0].settled_by.clone().unwrap();
@@ -120,7 +138,7 @@ fn data_is_parsed_and_written() {
 #[test]
 fn wrong_arguments_are_said_by_name() {
     for (text, part) in [
-        ("wait_until(\"w\", || 1, #{ okay: 1 })", "did you mean `ok`?"),
+        ("wait_until(\"w\", || 1, #{ fial: 1 })", "did you mean `fail`?"),
         ("wait_until(\"w\", || 1, #{ ok: 1, every: \"soon\" })", "every"),
         ("wait_until(\"w\", || 1, #{ path: \"x\" })", "`ok`"),
         ("wait_until(\"w\", || 1, 5)", "options"),
@@ -136,7 +154,10 @@ fn wrong_arguments_are_said_by_name() {
         ("sleep_until(\"tomorrow\")", "2026-01-31T12:00:00Z"),
         ("query(aws(\"admin\"), #{ sql: \"x\" })", "`target`"),
         ("query(aws(\"admin\"), #{ sql: \"x\", target: #{ database: \"d\" } })", "`workgroup`"),
-        ("query(aws(\"admin\"), #{ sql: \"x\", target: #{ cluster: \"c\", database: \"d\" }, keep: \"some\" })", "keep"),
+        (
+            "query(aws(\"admin\"), #{ sql: \"x\", target: #{ cluster: \"c\", database: \"d\" }, keep: \"some\" })",
+            "keep",
+        ),
         ("query(\"admin\", #{ sql: \"x\" })", "an account"),
         ("random_password(#{ length: 2 })", "length"),
         ("secret_env(5)", "a text"),
@@ -148,7 +169,12 @@ fn wrong_arguments_are_said_by_name() {
         ("step(\"s\", \"t\")", "a closure"),
     ] {
         let raised = script(&format!("{text};")).raised();
-        assert_eq!(raised.diagnostic.code, Code::BadArgument, "{text}: {}", raised.diagnostic.message);
+        assert_eq!(
+            raised.diagnostic.code,
+            Code::BadArgument,
+            "{text}: {}",
+            raised.diagnostic.message
+        );
         let said = format!("{} {}", raised.diagnostic.message, hints(&raised.diagnostic));
         assert!(said.contains(part), "{text}: {said}");
         assert_eq!(raised.diagnostic.place.as_ref().unwrap().line, 2, "{text}");
@@ -161,7 +187,10 @@ fn missing_files_and_parameters_are_said_with_what_there_is() {
     assert_eq!(found(&raised.diagnostic), (Code::ModuleNotFound, "test.rhai:2:1 asset".to_owned()));
     assert!(hints(&raised.diagnostic).contains("query.sql"));
     let raised = script("let c = params.clster;").raised();
-    assert_eq!(found(&raised.diagnostic), (Code::UnknownParameter, "test.rhai:2:16 clster".to_owned()));
+    assert_eq!(
+        found(&raised.diagnostic),
+        (Code::UnknownParameter, "test.rhai:2:16 clster".to_owned())
+    );
     assert!(hints(&raised.diagnostic).contains("`cluster`"));
 }
 

@@ -79,7 +79,9 @@ impl Host for FakeHost {
 
     fn identity(&self, account: &AccountRef) -> Result<Value, Halt> {
         self.asked(format!("identity {account}"))?;
-        Ok(json!({ "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/a", "region": "eu-west-1" }))
+        Ok(
+            json!({ "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/a", "region": "eu-west-1" }),
+        )
     }
 
     fn call(&self, call: ScriptCall) -> Result<Value, Halt> {
@@ -117,7 +119,9 @@ impl Host for FakeHost {
         for _ in 0..10 {
             let answer = match call() {
                 Ok(answer) => answer,
-                Err(Halt::Thrown(thrown)) if spec.gone.contains(&thrown.code) => return Ok(Value::Null),
+                Err(Halt::Thrown(thrown)) if spec.gone.contains(&thrown.code) => {
+                    return Ok(Value::Null);
+                }
                 Err(halt) => return Err(halt),
             };
             let state = piton_core::catalogue::part(&answer, &spec.path).clone();
@@ -147,7 +151,9 @@ impl Host for FakeHost {
     fn query(&self, account: &AccountRef, spec: QuerySpec) -> Result<Value, Halt> {
         self.asked(format!("query {}", spec.sql))?;
         self.asked.lock().unwrap().queries.push((account.clone(), spec));
-        Ok(json!({ "statement_id": "s", "columns": ["a"], "rows": [[1]], "row_count": 1, "digest": "d" }))
+        Ok(
+            json!({ "statement_id": "s", "columns": ["a"], "rows": [[1]], "row_count": 1, "digest": "d" }),
+        )
     }
 
     fn sleep(&self, span: Span) -> Result<(), Halt> {
@@ -186,7 +192,9 @@ impl Host for FakeHost {
             let answer = settled()?;
             return Ok(json!({ "decision": "approved", "settled": true, "answer": answer }));
         }
-        Ok(json!({ "decision": "approved", "by": "arn:aws:iam::111122223333:user/b", "settled": false }))
+        Ok(
+            json!({ "decision": "approved", "by": "arn:aws:iam::111122223333:user/b", "settled": false }),
+        )
     }
 
     fn undo(&self, record: Callback<'_>) -> Result<(), Halt> {
@@ -267,11 +275,6 @@ impl Rehearsal {
         self
     }
 
-    pub(crate) fn param(mut self, name: &str, value: Value) -> Self {
-        self.params.insert(name.to_owned(), value);
-        self
-    }
-
     /// The host stops the evaluation there.
     pub(crate) fn stops_at(mut self, what: &str) -> Self {
         self.stops.insert(what.to_owned());
@@ -299,10 +302,11 @@ impl Rehearsal {
         });
         let limits = Limits { operations: self.operations };
         let driven: Arc<dyn Host> = Arc::clone(&host) as _;
-        let evaluation = on_script_thread("script", move || evaluate_within(&program, driven, limits))
-            .unwrap()
-            .join()
-            .expect("the evaluation does not panic");
+        let evaluation =
+            on_script_thread("script", move || evaluate_within(&program, driven, limits))
+                .unwrap()
+                .join()
+                .expect("the evaluation does not panic");
         let asked = std::mem::take(&mut *host.asked.lock().unwrap());
         Outcome { evaluation, asked }
     }

@@ -50,7 +50,8 @@ fn nothing_in_a_script_catches_the_end() {
         } else {
             format!("fn now_or_never() {{ {CALL} }} fn give(f) {{ f.call() }}")
         };
-        let outcome = script(&text).file("late.rhai", &module).stops_at("datazone.get_domain").run();
+        let outcome =
+            script(&text).file("late.rhai", &module).stops_at("datazone.get_domain").run();
         assert!(outcome.is_stopped(), "{text}: {:?}", outcome.evaluation);
         let last = outcome.asked.log.last().cloned().unwrap_or_default();
         assert_eq!(last, "datazone.get_domain admin", "{text}: something went on");
@@ -64,7 +65,10 @@ fn every_function_with_an_effect_can_be_the_end() {
         ("step(\"s\", || 1)", "close"),
         ("wait_until(\"w\", || 1, #{ ok: 1 })", "wait_until"),
         ("retry(\"r\", || 1, #{ on: \"X\" })", "retry"),
-        ("query(aws(\"admin\"), #{ sql: \"select 1\", target: #{ cluster: \"c\", database: \"d\" } })", "query"),
+        (
+            "query(aws(\"admin\"), #{ sql: \"select 1\", target: #{ cluster: \"c\", database: \"d\" } })",
+            "query",
+        ),
         ("sleep(\"1s\")", "sleep"),
         ("sleep_until(\"2026-01-01T00:00:00Z\")", "sleep_until"),
         ("now()", "now"),
@@ -80,7 +84,8 @@ fn every_function_with_an_effect_can_be_the_end() {
         ("artifact(\"x\", \"y\")", "artifact"),
         ("aws(\"admin\").identity()", "identity"),
     ] {
-        let text = format!("try {{ {call}; }} catch {{ output(\"caught\", 1); }} output(\"after\", 1);");
+        let text =
+            format!("try {{ {call}; }} catch {{ output(\"caught\", 1); }} output(\"after\", 1);");
         let outcome = script(&text).stops_at(stop).run();
         assert!(outcome.is_stopped(), "{call}: {:?}", outcome.evaluation);
         let last = outcome.asked.log.last().cloned().unwrap_or_default();
@@ -96,7 +101,8 @@ fn a_step_is_not_closed_when_the_evaluation_ends_in_it() {
 
 #[test]
 fn a_loop_without_effects_ends_and_cannot_be_caught() {
-    let raised = script("try {\n  loop { }\n} catch { note(\"caught\"); }").operations(20_000).raised();
+    let raised =
+        script("try {\n  loop { }\n} catch { note(\"caught\"); }").operations(20_000).raised();
     assert_eq!(raised.diagnostic.code.as_str(), "PT0309");
     assert_eq!(raised.diagnostic.place.unwrap().file, "test.rhai");
 }

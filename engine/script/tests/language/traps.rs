@@ -17,7 +17,10 @@ fn code_from_text_and_functions_by_name_are_off() {
 fn there_is_no_clock_and_no_file() {
     assert_eq!(script("timestamp();").raised().diagnostic.code, Code::UndefinedName);
     let problems = script("import \"/etc/passwd\" as x;").refused();
-    assert_eq!(found(&problems[0]), (Code::ModuleNotFound, "test.rhai:2:8 \"/etc/passwd\"".to_owned()));
+    assert_eq!(
+        found(&problems[0]),
+        (Code::ModuleNotFound, "test.rhai:2:8 \"/etc/passwd\"".to_owned())
+    );
     let problems = script("let p = \"./a\"; import p as x;").refused();
     assert_eq!(problems[0].code, Code::ModuleNotFound);
 }
@@ -70,7 +73,8 @@ fn lists_and_maps_work_as_the_book_says() {
 
 #[test]
 fn a_list_that_closures_share_and_a_method_holds_is_said_with_the_way_round() {
-    let text = "let names = [1, 2];\nlet f = || names.map(|n| n + names.len());\noutput(\"x\", f.call());";
+    let text =
+        "let names = [1, 2];\nlet f = || names.map(|n| n + names.len());\noutput(\"x\", f.call());";
     let raised = script(text).raised();
     assert_eq!(raised.diagnostic.code, Code::ScriptError);
     assert!(hints(&raised.diagnostic).contains("copy it first"));
@@ -111,17 +115,23 @@ fn params_and_aws_work_everywhere_and_are_never_captured() {
         let account = aws(\"owner\"); let dz = account.datazone; const FIXED = aws(\"owner\");
         (|| dz.list_domains()).call(); FIXED.datazone.list_domains();";
     let outcome = script(text).file("m.rhai", module).run();
-    assert_eq!(outcome.asked.outputs[0].1, json!(["poc", "poc", "poc", ["apoc"], "poc", "poc", "poc"]));
+    assert_eq!(
+        outcome.asked.outputs[0].1,
+        json!(["poc", "poc", "poc", ["apoc"], "poc", "poc", "poc"])
+    );
     assert_eq!(outcome.asked.calls.len(), 5, "{:?}", outcome.evaluation);
 }
 
 #[test]
 fn params_cannot_be_changed() {
-    assert!(script("params.cluster = \"other\";").program().is_err() || {
-        let raised = script("params.cluster = \"other\";").raised();
-        raised.diagnostic.code == Code::ScriptError
-    });
-    let text = "let c = params.cluster; c += \"x\"; params.cluster.len(); output(\"x\", params.cluster);";
+    assert!(
+        script("params.cluster = \"other\";").program().is_err() || {
+            let raised = script("params.cluster = \"other\";").raised();
+            raised.diagnostic.code == Code::ScriptError
+        }
+    );
+    let text =
+        "let c = params.cluster; c += \"x\"; params.cluster.len(); output(\"x\", params.cluster);";
     assert_eq!(script(text).x(), json!("poc"));
 }
 

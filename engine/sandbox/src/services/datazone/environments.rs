@@ -276,8 +276,8 @@ fn provision(room: &Room<'_>, environment: &mut Value) -> Result<(), String> {
     let schema = schema_name(environment);
     let role = role_name(&id);
     let mut warehouse = super::warehouse::of_environment(room, environment)?;
-    let role_arn = outside::add_environment_role(room, environment, &role)?;
     warehouse.add_environment(&schema, &role)?;
+    let role_arn = outside::add_environment_role(room, environment, &role)?;
     let parameters = elements(environment, "userParameters");
     let resource = |name: &str, kind: &str, value: &str| json!({ "provider": "AWS", "name": name, "type": kind, "value": value });
     let mut resources = vec![

@@ -61,7 +61,7 @@ fn described(room: &Room<'_>, known: &AssetType) -> Value {
         "domainId": room.domain, "name": known.name, "revision": "1",
         "formsOutput": { known.form: {
             "typeName": known.form_type, "typeRevision": "1", "required": true } },
-        "owningProjectId": "amazon-datazone", "originDomainId": "amazon-datazone",
+        "owningProjectId": "amazon-datazone",
         "createdBy": "SYSTEM",
     })
 }

@@ -162,15 +162,18 @@ impl Warehouse<'_> {
         relations().map_err(|error| error.to_string())
     }
 
-    /// Makes an environment's schema, and the user that its role signs in as.
+    /// Makes an environment's schema, and the user that its role signs in as. A schema of that name
+    /// that is there already, another environment's or one left behind, is not taken over.
     pub(super) fn add_environment(&mut self, schema: &str, role: &str) -> Result<(), String> {
+        let failed = |error: SqlError| error.to_string();
+        if !self.sql.create_schema(&self.database, schema, &self.user).map_err(failed)? {
+            return Err(SqlError::new(format!("schema \"{schema}\" already exists")).to_string());
+        }
         let user = database_user(role);
         self.sql.ensure_user(&user, false);
         let rights = [Privilege::Usage, Privilege::Create];
-        let made = self.sql.create_schema(&self.database, schema, &self.user).and_then(|_| {
-            self.sql.grant_schema(&self.database, schema, &rights, &Grantee::User(user))
-        });
-        made.map_err(|error| error.to_string())
+        let grantee = Grantee::User(user);
+        self.sql.grant_schema(&self.database, schema, &rights, &grantee).map_err(failed)
     }
 
     /// Drops an environment's schema and user, unless something of its people is left in the schema:
@@ -215,8 +218,13 @@ impl Warehouse<'_> {
                 schema: schema.to_owned(),
                 relation: table.to_owned(),
             };
-            let target = (&self.database, &self.user);
-            self.sql.create_shared_relation(target.0, view_schema, view, target.1, &shared)?;
+            self.sql.create_shared_relation(
+                &self.database,
+                view_schema,
+                view,
+                &self.user,
+                &shared,
+            )?;
         }
         let reader = Grantee::User(database_user(role));
         self.sql.grant(&self.database, view_schema, view, &[Privilege::Select], &reader)

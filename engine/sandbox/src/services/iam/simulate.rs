@@ -72,7 +72,6 @@ fn source(call: &Call<'_>) -> Result<Principal, AwsFault> {
         user_id: id,
         name,
         alias: None,
-        access_key_id: String::new(),
         session: None,
     })
 }

@@ -96,9 +96,9 @@ fn master_password(
 ) -> Result<(String, Option<String>), AwsFault> {
     let managed = flag(call.input, "ManageMasterPassword").unwrap_or(false);
     match (call.text("MasterUserPassword"), managed) {
-        ("", false) => Err(combination(
-            "You must specify either MasterUserPassword or ManageMasterPassword.",
-        )),
+        ("", false) => {
+            Err(combination("You must specify either MasterUserPassword or ManageMasterPassword."))
+        }
         ("", true) => {
             let password = made_password(namespace);
             let secret = manage_password(call.world, scope, identifier, master, &password);
@@ -161,12 +161,13 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
                 "FinalClusterSnapshotIdentifier is required unless SkipFinalClusterSnapshot is specified.",
             ));
         }
-        (true, snapshot) if !snapshot.is_empty() => {
+        (true, "") => {}
+        (true, _) => {
             return Err(combination(
                 "FinalClusterSnapshotIdentifier can't be specified when SkipFinalClusterSnapshot is true.",
             ));
         }
-        _ => {}
+        (false, _) => return Err(not_implemented("DeleteCluster.FinalClusterSnapshotIdentifier")),
     }
     if matches!(cluster.status, Status::Deleting | Status::Creating) {
         return Err(wrong_state(&cluster));
@@ -244,19 +245,19 @@ fn refuse_unknown_changes(input: &Value) -> Result<(), AwsFault> {
     let members = input.as_object().into_iter().flat_map(serde_json::Map::keys);
     match members.into_iter().find(|member| !KNOWN.contains(&member.as_str())) {
         None => Ok(()),
-        Some(member) => Err(AwsFault {
-            code: "NotImplementedInSandbox".to_owned(),
-            message: format!("ModifyCluster.{member} is not implemented in the sandbox"),
-            status: Some(501),
-        }),
+        Some(member) => Err(not_implemented(&format!("ModifyCluster.{member}"))),
     }
 }
 
-fn change_password(
-    call: &Call<'_>,
-    scope: &Scope,
-    cluster: &mut Cluster,
-) -> Result<(), AwsFault> {
+fn not_implemented(what: &str) -> AwsFault {
+    AwsFault {
+        code: "NotImplementedInSandbox".to_owned(),
+        message: format!("{what} is not implemented in the sandbox"),
+        status: Some(501),
+    }
+}
+
+fn change_password(call: &Call<'_>, scope: &Scope, cluster: &mut Cluster) -> Result<(), AwsFault> {
     let given = call.text("MasterUserPassword");
     let managed = flag(call.input, "ManageMasterPassword");
     if !given.is_empty() {
@@ -301,7 +302,10 @@ fn rename(call: &Call<'_>, scope: &Scope, cluster: &mut Cluster) -> Result<(), A
     }
     check_identifier(name)?;
     if super::cluster(call.world, scope, name).is_some() {
-        return Err(AwsFault::new("ClusterAlreadyExists", format!("Cluster already exists: {name}")));
+        return Err(AwsFault::new(
+            "ClusterAlreadyExists",
+            format!("Cluster already exists: {name}"),
+        ));
     }
     call.world.delete(scope, KIND, &cluster.identifier);
     name.clone_into(&mut cluster.identifier);
@@ -324,9 +328,9 @@ pub(super) fn arrive(world: &World<'_>, due: &Due) {
         return;
     }
     if let Some(warehouse) = Warehouse::open(world, &cluster.namespace) {
-        warehouse
-            .destroy()
-            .unwrap_or_else(|error| panic!("a deleted cluster's tables cannot be dropped: {error}"));
+        warehouse.destroy().unwrap_or_else(|error| {
+            panic!("a deleted cluster's tables cannot be dropped: {error}")
+        });
     }
     if let Some(secret) = &cluster.master_secret_arn {
         secretsmanager::delete_managed(world, &due.scope, secret);
@@ -380,7 +384,9 @@ fn nodes(call: &Call<'_>) -> Result<i64, AwsFault> {
             "Number of nodes for cluster type multi-node must be greater than or equal to 2",
         )),
         (_, Some(count)) if (1..=128).contains(&count) => Ok(count),
-        (_, count) => Err(invalid(format!("Invalid number of nodes: {}", count.unwrap_or_default()))),
+        (_, count) => {
+            Err(invalid(format!("Invalid number of nodes: {}", count.unwrap_or_default())))
+        }
     }
 }
 
@@ -413,8 +419,14 @@ fn check_identifier(identifier: &str) -> Result<(), AwsFault> {
 fn check_password(password: &str) -> Result<(), AwsFault> {
     let missing = [
         (!(8..=64).contains(&password.len()), "be 8 to 64 characters long"),
-        (!password.contains(|c: char| c.is_ascii_uppercase()), "contain at least one uppercase character"),
-        (!password.contains(|c: char| c.is_ascii_lowercase()), "contain at least one lowercase character"),
+        (
+            !password.contains(|c: char| c.is_ascii_uppercase()),
+            "contain at least one uppercase character",
+        ),
+        (
+            !password.contains(|c: char| c.is_ascii_lowercase()),
+            "contain at least one lowercase character",
+        ),
         (!password.contains(|c: char| c.is_ascii_digit()), "contain at least one number"),
         (password.contains(['\'', '"', '\\', '/', '@', ' ']), "not contain ' \" \\ / @ or a space"),
     ];

@@ -122,7 +122,8 @@ impl Cluster {
     pub(super) fn enter(&mut self, world: &World<'_>, scope: &Scope, status: Status) {
         self.status = status;
         if let Some((after, _)) = status.passes() {
-            let event = json!({"namespace": self.namespace, "cluster": self.identifier, "leaves": status});
+            let event =
+                json!({"namespace": self.namespace, "cluster": self.identifier, "leaves": status});
             world.schedule(world.now() + after, "redshift", scope, &event);
         }
         self.save(world, scope);
@@ -161,7 +162,11 @@ pub(super) fn not_found(identifier: &str) -> AwsFault {
 
 /// A fault that every query service has and no model names.
 pub(super) fn invalid(message: impl Into<String>) -> AwsFault {
-    AwsFault { code: "InvalidParameterValue".to_owned(), message: message.into(), status: Some(400) }
+    AwsFault {
+        code: "InvalidParameterValue".to_owned(),
+        message: message.into(),
+        status: Some(400),
+    }
 }
 
 /// One page of a list, with the marker of the next one.

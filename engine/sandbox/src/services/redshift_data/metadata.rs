@@ -66,7 +66,8 @@ fn visible_tables(call: &Call<'_>, login: &Login<'_>, user: &str) -> Vec<Relatio
         .filter_map(|schema| login.warehouse.tables(&database, schema).ok())
         .flatten()
         .filter(|table| {
-            let readable = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+            let readable =
+                [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
             readable.into_iter().any(|privilege| {
                 login.warehouse.may(user, &database, &table.schema, &table.name, privilege).is_ok()
             })

@@ -19,7 +19,7 @@ pub(super) fn cells(call: &Call<'_>) -> Reply {
     let (rows, next) = rows(call, &found)?;
     let records: Vec<Value> =
         rows.iter().map(|row| row.iter().map(field).collect::<Value>()).collect();
-    Ok(reply(&found, json!(records), next))
+    Ok(reply(&found, &json!(records), next))
 }
 
 /// GetStatementResultV2.
@@ -36,7 +36,7 @@ pub(super) fn csv(call: &Call<'_>) -> Reply {
             format!("{}\r\n", cells.join(","))
         })
         .collect();
-    let mut output = reply(&found, json!([{"CSVRecords": lines}]), next);
+    let mut output = reply(&found, &json!([{"CSVRecords": lines}]), next);
     output["ResultFormat"] = json!("CSV");
     Ok(output)
 }
@@ -59,9 +59,8 @@ fn complete(call: &Call<'_>) -> Result<(Statement, ResultSet), AwsFault> {
     Ok((statement, found))
 }
 
-fn reply(found: &ResultSet, records: Value, next: Option<String>) -> Value {
-    let columns: Vec<Value> =
-        found.columns.iter().map(|column| metadata(column, true)).collect();
+fn reply(found: &ResultSet, records: &Value, next: Option<String>) -> Value {
+    let columns: Vec<Value> = found.columns.iter().map(|column| metadata(column, true)).collect();
     let mut output = json!({
         "Records": records,
         "ColumnMetadata": columns,

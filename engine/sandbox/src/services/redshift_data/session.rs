@@ -68,7 +68,8 @@ fn target(call: &Call<'_>) -> Result<Cluster, AwsFault> {
     if member("SessionId") || member("SessionKeepAliveSeconds") {
         return Err(AwsFault {
             code: "NotImplementedInSandbox".to_owned(),
-            message: "sessions that outlive a statement are not implemented in the sandbox".to_owned(),
+            message: "sessions that outlive a statement are not implemented in the sandbox"
+                .to_owned(),
             status: Some(501),
         });
     }
@@ -79,8 +80,7 @@ fn target(call: &Call<'_>) -> Result<Cluster, AwsFault> {
             Err(validation("ClusterIdentifier and WorkgroupName cannot both be given."))
         }
         (identifier, _) => {
-            let cluster =
-                cluster(call.world, &call.scope(), identifier).ok_or_else(no_endpoint)?;
+            let cluster = cluster(call.world, &call.scope(), identifier).ok_or_else(no_endpoint)?;
             match cluster.status {
                 Status::Available | Status::Modifying => Ok(cluster),
                 status => Err(validation(format!(
@@ -117,8 +117,7 @@ fn with_secret(
 ) -> Result<(Result<String, String>, String), AwsFault> {
     let found = secretsmanager::secret_by_arn(call.world, arn)
         .filter(|secret| access::account_of(&secret.arn) == Some(call.principal.account.as_str()));
-    let tags: Vec<(String, String)> =
-        found.iter().flat_map(|secret| secret.tags.clone()).collect();
+    let tags: Vec<(String, String)> = found.iter().flat_map(|secret| secret.tags.clone()).collect();
     access::require(call, "secretsmanager:GetSecretValue", arn, &tags)?;
     let secret = found.ok_or_else(|| {
         validation(format!("Secrets Manager can't find the specified secret: {arn}"))
@@ -131,9 +130,9 @@ fn with_secret(
             secret.name
         )));
     };
-    let user = warehouse.authenticate(user, password).map_err(|_refused| {
-        format!("FATAL: password authentication failed for user \"{user}\"")
-    });
+    let user = warehouse
+        .authenticate(user, password)
+        .map_err(|_refused| format!("FATAL: password authentication failed for user \"{user}\""));
     Ok((user, secret.arn))
 }
 
@@ -173,10 +172,12 @@ pub(crate) fn sign_in_caller(call: &Call<'_>, warehouse: &mut Warehouse<'_>) -> 
 fn identity_tags(call: &Call<'_>) -> BTreeMap<String, String> {
     let (world, principal) = (call.world, call.principal);
     let tags = match principal.kind {
-        PrincipalKind::Role => iam::role_by_name(world, &principal.account, &principal.name)
-            .map(|role| role.tags),
-        PrincipalKind::User => iam::user_by_name(world, &principal.account, &principal.name)
-            .map(|user| user.tags),
+        PrincipalKind::Role => {
+            iam::role_by_name(world, &principal.account, &principal.name).map(|role| role.tags)
+        }
+        PrincipalKind::User => {
+            iam::user_by_name(world, &principal.account, &principal.name).map(|user| user.tags)
+        }
         PrincipalKind::Root => None,
     };
     tags.unwrap_or_default()

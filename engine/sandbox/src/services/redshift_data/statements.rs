@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::session::{Login, log_in};
-use super::store::{
-    DONE, Ending, KIND, Part, Statement, found, is_kept, part_index, save_result,
-};
+use super::store::{DONE, Ending, KIND, Part, Statement, found, is_kept, part_index, save_result};
 use super::validation;
 use crate::services::redshift::{Status, cluster, uuid};
 use crate::services::{AwsFault, Call, Reply};
 use crate::sql::{self, ResultSet, SqlError, Warehouse};
 use crate::world::{Due, Scope, World, timestamp};
+
+/// Bytes of the longest statement.
+const LONGEST: usize = 100 * 1024;
 
 /// Statements of one account that may wait or run at a time.
 const ACTIVE_LIMIT: usize = 500;
@@ -23,6 +24,9 @@ pub(super) fn submit(call: &Call<'_>) -> Reply {
         true => texts(call.input, "Sqls"),
         false => vec![call.text("Sql").to_owned()],
     };
+    if sqls.iter().any(|sql| sql.len() > LONGEST) {
+        return Err(validation("The SQL statement exceeds the maximum size of 100 KB."));
+    }
     let parameters = parameters(call.input, &sqls)?;
     let Login { cluster, warehouse: _, database, user, secret_arn } = log_in(call)?;
     let scope = call.scope();
@@ -108,8 +112,11 @@ fn parameters(input: &Value, sqls: &[String]) -> Result<Vec<(String, String)>, A
     if let Some(missing) = used.iter().find(|name| !given.iter().any(|(known, _)| known == *name)) {
         return Err(validation(format!("Cannot find parameter: {missing}")));
     }
-    let unused: Vec<&str> =
-        given.iter().map(|(name, _)| name.as_str()).filter(|name| !used.iter().any(|u| u == name)).collect();
+    let unused: Vec<&str> = given
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !used.iter().any(|u| u == name))
+        .collect();
     if unused.is_empty() {
         return Ok(given);
     }
@@ -127,7 +134,9 @@ pub(super) fn run(world: &World<'_>, due: &Due) {
         return;
     }
     let error = match open(world, &due.scope, &statement) {
-        Ok((user, mut warehouse)) => perform(world, &due.scope, &mut statement, &user, &mut warehouse),
+        Ok((user, mut warehouse)) => {
+            perform(world, &due.scope, &mut statement, &user, &mut warehouse)
+        }
         Err(error) => {
             statement.parts = statement.sqls.iter().map(|_| Part::aborted()).collect();
             Some(error)
@@ -285,8 +294,9 @@ pub(super) fn describe(call: &Call<'_>) -> Reply {
         None => {
             let has_result = statement.parts.iter().any(|part| part.is_query);
             shown["HasResultSet"] = json!(has_result);
-            shown["SubStatements"] =
-                (0..statement.sqls.len()).map(|index| part(&statement, index, call.now())).collect();
+            shown["SubStatements"] = (0..statement.sqls.len())
+                .map(|index| part(&statement, index, call.now()))
+                .collect();
         }
     }
     Ok(shown)
@@ -370,9 +380,8 @@ pub(super) fn list(call: &Call<'_>) -> Reply {
             true => statement.identity == principal.identity_arn,
             false => statement.owner == principal.user_id,
         };
-        let matches = |member: &str, value: &str| {
-            call.text(member).is_empty() || call.text(member) == value
-        };
+        let matches =
+            |member: &str, value: &str| call.text(member).is_empty() || call.text(member) == value;
         own && is_kept(statement, now)
             && (status == "ALL" || statement.status(now) == status)
             && statement.name.as_deref().unwrap_or_default().starts_with(call.text("StatementName"))

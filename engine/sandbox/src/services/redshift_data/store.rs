@@ -67,7 +67,9 @@ mod nanoseconds {
         to.serialize_i64(i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<OffsetDateTime, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<OffsetDateTime, D::Error> {
         let at = i64::deserialize(from)?;
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(at)).map_err(D::Error::custom)
     }
@@ -126,11 +128,18 @@ impl Statement {
     }
 
     /// Ends it, and puts it into the world's history.
-    pub(super) fn end(&mut self, world: &World<'_>, scope: &Scope, ending: Ending, at: OffsetDateTime) {
+    pub(super) fn end(
+        &mut self,
+        world: &World<'_>,
+        scope: &Scope,
+        ending: Ending,
+        at: OffsetDateTime,
+    ) {
         self.ended = Some(ending);
         self.updated = at;
         self.save(world, scope);
-        let sqls: Vec<String> = self.sqls.iter().map(|sql| crate::sql::without_passwords(sql)).collect();
+        let sqls: Vec<String> =
+            self.sqls.iter().map(|sql| crate::sql::without_passwords(sql)).collect();
         let mut record = json!({
             "sql": sqls.join("; "), "status": ending.word(), "database": self.database,
             "cluster": self.cluster,

@@ -113,14 +113,17 @@ fn convert_zone(arguments: &Arguments) -> Outcome {
         match name.to_uppercase().as_str() {
             "UTC" | "GMT" | "Z" | "ETC/UTC" => return Ok(0),
             zone if zone.starts_with(['+', '-']) => {
-                let hours: Option<i64> = zone.split(':').next().and_then(|hours| hours.parse().ok());
+                let hours: Option<i64> =
+                    zone.split(':').next().and_then(|hours| hours.parse().ok());
                 if let Some(hours) = hours {
                     return Ok(hours * 60);
                 }
             }
             _ => {}
         }
-        Err(format!("the time zone \"{name}\" is not implemented in the sandbox, only UTC and fixed hours"))
+        Err(format!(
+            "the time zone \"{name}\" is not implemented in the sandbox, only UTC and fixed hours"
+        ))
     };
     let moved = moment(arguments, 2, "timestamp")?
         .checked_add(Duration::minutes(offset(1)? - offset(0)?))

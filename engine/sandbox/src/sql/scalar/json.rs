@@ -21,7 +21,8 @@ pub(super) const FUNCTIONS: &[(&str, Scalar)] = &[
 ];
 
 fn parsed(text: &str) -> Result<Json, String> {
-    serde_json::from_str(text).map_err(|_not_json| format!("JSON parsing error: invalid json object {text}"))
+    serde_json::from_str(text)
+        .map_err(|_not_json| format!("JSON parsing error: invalid json object {text}"))
 }
 
 /// A JSON value as Redshift's text functions give it: strings bare, nothing as NULL.
@@ -124,8 +125,7 @@ fn statistic(arguments: &Arguments) -> Outcome {
         return Ok(Value::Null);
     }
     let mean = numbers.iter().sum::<f64>() / count;
-    let variance =
-        numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / divisor;
+    let variance = numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / divisor;
     let result = if name.starts_with("std") { variance.sqrt() } else { variance };
     Ok(Value::Real(result))
 }

@@ -44,11 +44,7 @@ fn finite(number: f64) -> Outcome {
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
 pub(in crate::sql) fn whole(number: f64) -> Result<i64, String> {
     let nearest = rounded(number, 0);
-    if nearest.abs() < 9.3e18 {
-        Ok(nearest as i64)
-    } else {
-        Err("bigint out of range".to_owned())
-    }
+    if nearest.abs() < 9.3e18 { Ok(nearest as i64) } else { Err("bigint out of range".to_owned()) }
 }
 
 fn power_of_ten(places: i64) -> f64 {
@@ -127,10 +123,9 @@ fn to_int(arguments: &Arguments) -> Outcome {
 
 fn to_numeric(arguments: &Arguments) -> Outcome {
     let number = match arguments.0.first() {
-        Some(Value::Text(text)) => text
-            .trim()
-            .parse()
-            .map_err(|_not_a_number| format!("invalid input syntax for type numeric: \"{text}\""))?,
+        Some(Value::Text(text)) => text.trim().parse().map_err(|_not_a_number| {
+            format!("invalid input syntax for type numeric: \"{text}\"")
+        })?,
         _ => arguments.float(0)?,
     };
     let (precision, scale) = (arguments.integer(1)?, arguments.integer(2)?);
@@ -157,7 +152,9 @@ fn round(arguments: &Arguments, function: fn(f64, i64) -> f64) -> Outcome {
     let places = arguments.integer(1)?;
     match arguments.0.first() {
         Some(Value::Integer(number)) if places >= 0 => Ok(Value::Integer(*number)),
-        Some(Value::Integer(number)) => Ok(Value::Integer(whole(function(*number as f64, places))?)),
+        Some(Value::Integer(number)) => {
+            Ok(Value::Integer(whole(function(*number as f64, places))?))
+        }
         _ => Ok(Value::Real(function(arguments.float(0)?, places))),
     }
 }
@@ -186,7 +183,9 @@ fn math(arguments: &Arguments) -> Outcome {
     let number = arguments.float(1)?;
     let name = arguments.text(0);
     finite(match name.as_str() {
-        "sqrt" if number < 0.0 => return Err("cannot take square root of a negative number".to_owned()),
+        "sqrt" if number < 0.0 => {
+            return Err("cannot take square root of a negative number".to_owned());
+        }
         "ln" | "dlog1" | "log" | "dlog10" if number <= 0.0 => {
             return Err("cannot take logarithm of a negative number or zero".to_owned());
         }
@@ -223,9 +222,9 @@ fn number_text(arguments: &Arguments) -> Outcome {
     if digits.len() > slots && digits != "0" {
         return Ok(Value::Text("#".repeat(format.len() + 1)));
     }
-    let zeros = whole_part.find('0').map_or(0, |first| {
-        whole_part[first..].chars().filter(|c| matches!(c, '9' | '0')).count()
-    });
+    let zeros = whole_part
+        .find('0')
+        .map_or(0, |first| whole_part[first..].chars().filter(|c| matches!(c, '9' | '0')).count());
     let digits = if digits == "0" && zeros == 0 && places > 0 { "" } else { digits };
     let mut left: Vec<char> = format!("{digits:0>zeros$}").chars().collect();
     let mut out: Vec<char> = vec![];
@@ -246,7 +245,13 @@ fn number_text(arguments: &Arguments) -> Outcome {
         };
         body = format!("{body}.{kept}");
     }
-    let sign = if number < 0.0 { "-" } else if format.contains('S') { "+" } else { " " };
+    let sign = if number < 0.0 {
+        "-"
+    } else if format.contains('S') {
+        "+"
+    } else {
+        " "
+    };
     let trimmed = body.trim_start();
     let text = format!("{}{sign}{trimmed}", " ".repeat(body.len() - trimmed.len()));
     Ok(Value::Text(if bare.is_some() { text.trim().to_owned() } else { text }))

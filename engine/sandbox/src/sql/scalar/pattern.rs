@@ -9,9 +9,7 @@ pub(super) const FUNCTIONS: &[(&str, Scalar)] = &[
     ("rs_like", |a| bool_value(like(a, false))),
     ("rs_ilike", |a| bool_value(like(a, true))),
     ("rs_similar", |a| bool_value(compiled(&similar(&a.text(1)), false)?.is_match(&a.text(0)))),
-    ("rs_regex", |a| {
-        bool_value(compiled(&a.text(1), a.integer(2)? == 1)?.is_match(&a.text(0)))
-    }),
+    ("rs_regex", |a| bool_value(compiled(&a.text(1), a.integer(2)? == 1)?.is_match(&a.text(0)))),
     ("rs_regexp_substr", substr),
     ("rs_regexp_replace", replace),
     ("rs_regexp_count", count),
@@ -124,10 +122,17 @@ fn start(text: &str, position: i64) -> Result<usize, String> {
     Ok(text.char_indices().nth(skipped).map_or(text.len(), |(byte, _)| byte))
 }
 
-fn occurrence(text: &str, arguments: &Arguments, regex: &Regex) -> Result<Option<(usize, usize)>, String> {
+fn occurrence(
+    text: &str,
+    arguments: &Arguments,
+    regex: &Regex,
+) -> Result<Option<(usize, usize)>, String> {
     let from = start(text, option(arguments, 2, 1)?)?;
     let wanted = usize::try_from(option(arguments, 3, 1)? - 1).unwrap_or(0);
-    Ok(regex.find_iter(&text[from..]).nth(wanted).map(|found| (from + found.start(), from + found.end())))
+    Ok(regex
+        .find_iter(&text[from..])
+        .nth(wanted)
+        .map(|found| (from + found.start(), from + found.end())))
 }
 
 fn substr(arguments: &Arguments) -> Outcome {

@@ -60,7 +60,11 @@ fn trim(arguments: &Arguments, start: bool, end: bool) -> Outcome {
 fn length(arguments: &Arguments, index: usize) -> Result<usize, String> {
     let length = arguments.integer(index)?;
     usize::try_from(length).or(Ok(0)).and_then(|length: usize| {
-        if length > 65_535 { Err("result is too large for a varchar".to_owned()) } else { Ok(length) }
+        if length > 65_535 {
+            Err("result is too large for a varchar".to_owned())
+        } else {
+            Ok(length)
+        }
     })
 }
 
@@ -81,7 +85,9 @@ fn left(arguments: &Arguments) -> Outcome {
     let count = arguments.integer(1)?;
     let kept = match usize::try_from(count) {
         Ok(count) => count,
-        Err(_) => text.chars().count().saturating_sub(usize::try_from(-count).unwrap_or(usize::MAX)),
+        Err(_) => {
+            text.chars().count().saturating_sub(usize::try_from(-count).unwrap_or(usize::MAX))
+        }
     };
     text_value(text.chars().take(kept).collect::<String>())
 }
@@ -117,12 +123,14 @@ fn substring(arguments: &Arguments) -> Outcome {
 fn translate(arguments: &Arguments) -> Outcome {
     let from: Vec<char> = arguments.text(1).chars().collect();
     let to: Vec<char> = arguments.text(2).chars().collect();
-    let translated = arguments.text(0).chars().filter_map(|character| {
-        match from.iter().position(|known| *known == character) {
+    let translated = arguments
+        .text(0)
+        .chars()
+        .filter_map(|character| match from.iter().position(|known| *known == character) {
             Some(index) => to.get(index).copied(),
             None => Some(character),
-        }
-    }).collect::<String>();
+        })
+        .collect::<String>();
     text_value(translated)
 }
 
@@ -189,9 +197,9 @@ fn strtol(arguments: &Arguments) -> Outcome {
     let Some(radix) = radix else { return Err("base must be between 2 and 36".to_owned()) };
     let digits = text.trim();
     let digits = if radix == 16 { digits.trim_start_matches("0x") } else { digits };
-    i64::from_str_radix(digits, radix)
-        .map(Value::Integer)
-        .map_err(|_not_a_number| format!("the input {text} is not valid to be converted to base {base}"))
+    i64::from_str_radix(digits, radix).map(Value::Integer).map_err(|_not_a_number| {
+        format!("the input {text} is not valid to be converted to base {base}")
+    })
 }
 
 /// What a column of `length` bytes accepts; blanks at the end may go.

@@ -1,0 +1,8 @@
+//! The command line as people and programs see it: the real binary, temporary homes, the sandbox.
+
+mod deciding;
+mod failures;
+mod queries;
+mod reports;
+mod running;
+mod sandbox;

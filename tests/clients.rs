@@ -1,0 +1,1 @@
+//! Other people's clients against the sandbox over loopback HTTP.

@@ -27,6 +27,11 @@ fn thirty_changes_survive_every_kill() {
     survives(&[&script], 40);
 }
 
+#[test]
+fn the_packaged_runbook_survives_every_kill() {
+    survives(&["pfizer_poc"], 40);
+}
+
 /// One series of kills on a runbook.
 #[expect(clippy::print_stderr, reason = "a failure must be repeatable from its output")]
 fn survives(arguments: &[&str], kills: usize) {

@@ -11,7 +11,7 @@ fn html_is_one_file_with_nothing_from_outside_and_nothing_unescaped() {
     env.piton(&["report", &run, "--format", "html", "-o", "report.html"]).exits(0);
     let html = fs::read_to_string(env.folder().join("report.html")).unwrap();
     assert!(html.starts_with("<!doctype html>") || html.trim_start().starts_with("<!doctype html>"));
-    for outside in ["http://", "https://", "<script", "<img", " src=", "@import", "url("] {
+    for outside in ["http://", "https://", "<script", "<img", "<link", "@import", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"));

@@ -99,11 +99,7 @@ impl Driver {
     }
 
     /// Calls inside `wait_until`, `settled_by` and `undo`, which have no entry of their own.
-    fn unrecorded_call(
-        &self,
-        call: &ScriptCall,
-        send: &Send<'_>,
-    ) -> Result<Option<Value>, Halt> {
+    fn unrecorded_call(&self, call: &ScriptCall, send: &Send<'_>) -> Result<Option<Value>, Halt> {
         let mut state = self.state();
         match state.modes.last_mut() {
             None | Some(Mode::Retrying(_)) => Ok(None),
@@ -166,12 +162,8 @@ impl Driver {
                 attempt: *attempt,
             };
             let State { machine, recorder, .. } = &mut *state;
-            first_seq = Some(recorder.make(
-                Some(machine),
-                at,
-                Some(key.clone()),
-                Body::Intent(intent),
-            ));
+            first_seq =
+                Some(recorder.make(Some(machine), at, Some(key.clone()), Body::Intent(intent)));
             self.commit(&mut state)?;
         }
         self.state().recorder.tell_now(at, calling(key, call));

@@ -113,12 +113,16 @@ impl Driver {
         };
         let answer = self.wait_for(self.engine.ports.operations.perform(&call))?;
         let value = member.split('/').fold(&answer.output, |value, name| match value {
-            Value::Array(items) => name.parse().ok().and_then(|at: usize| items.get(at)).unwrap_or(&Value::Null),
+            Value::Array(items) => {
+                name.parse().ok().and_then(|at: usize| items.get(at)).unwrap_or(&Value::Null)
+            }
             other => other.get(name).unwrap_or(&Value::Null),
         });
         match value.as_str() {
             Some(value) => Ok(value.to_owned()),
-            None => Err(self.missing_secret(&format!("the credential `{member}` of `{key}`")).into()),
+            None => {
+                Err(self.missing_secret(&format!("the credential `{member}` of `{key}`")).into())
+            }
         }
     }
 

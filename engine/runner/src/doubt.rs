@@ -115,11 +115,9 @@ impl Driver {
             Err(Failure::Call(failure)) => return Err(self.cannot_send(failure)),
         };
         match found {
-            Found::Nothing if finder.gone_is_done => self.adopt(
-                sending,
-                sent_at,
-                finder.adopted_output(&call.input, &Value::Null),
-            ),
+            Found::Nothing if finder.gone_is_done => {
+                self.adopt(sending, sent_at, finder.adopted_output(&call.input, &Value::Null))
+            }
             Found::One(_) if finder.gone_is_done => self.send_anew(sending),
             Found::Nothing => self.send_anew(sending),
             Found::One(found) => {
@@ -152,12 +150,7 @@ impl Driver {
     }
 
     /// A read in the name of a call in doubt; not recorded, since its outcome is.
-    fn read(
-        &self,
-        sending: &Sending<'_>,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, Failure> {
+    fn read(&self, sending: &Sending<'_>, operation: &str, input: Value) -> Result<Value, Failure> {
         let (operation, all_pages) = match operation.strip_suffix("_all") {
             Some(first) => (first, true),
             None => (operation, false),
@@ -200,7 +193,11 @@ impl Driver {
 
     /// Sends the call as a new attempt: the one before certainly had no effect.
     fn send_anew(&self, sending: &Sending<'_>) -> Result<Value, Halt> {
-        self.perform(&Sending { key: sending.key.clone(), attempt: sending.attempt + 1, ..*sending })
+        self.perform(&Sending {
+            key: sending.key.clone(),
+            attempt: sending.attempt + 1,
+            ..*sending
+        })
     }
 
     fn recorded_answer(

@@ -184,7 +184,9 @@ pub fn journal_diagnostic(error: &JournalError) -> Diagnostic {
         JournalError::Held { .. } => {
             (Code::Held, "wait for it, or stop that process; `piton watch RUN` follows it")
         }
-        JournalError::LeaseLost(_) => (Code::LeaseLost, "`piton status RUN` says who drives it now"),
+        JournalError::LeaseLost(_) => {
+            (Code::LeaseLost, "`piton status RUN` says who drives it now")
+        }
         JournalError::NoGate { .. } => (Code::GateNotOpen, "`piton inbox` lists what is open"),
         JournalError::Refused(refusal) => return refusal_diagnostic(refusal),
         JournalError::Unreadable { .. } => {
@@ -204,9 +206,10 @@ pub fn journal_diagnostic(error: &JournalError) -> Diagnostic {
 fn refusal_diagnostic(refusal: &piton_core::gate::Refusal) -> Diagnostic {
     use piton_core::gate::Refusal;
     let (code, hint) = match refusal {
-        Refusal::NotEligible { .. } => {
-            (Code::NotEligible, "`piton inbox` shows who may; decide as one of them with --as ALIAS")
-        }
+        Refusal::NotEligible { .. } => (
+            Code::NotEligible,
+            "`piton inbox` shows who may; decide as one of them with --as ALIAS",
+        ),
         Refusal::Conflict { .. } => (Code::DecisionConflict, "the first answer counts"),
         Refusal::Expired { .. } => (Code::Expired, "`piton resume RUN` carries out the expiry"),
         Refusal::Form { .. } => (Code::BadParameter, "`piton inbox` shows the fields"),
@@ -218,13 +221,13 @@ fn refusal_diagnostic(refusal: &piton_core::gate::Refusal) -> Diagnostic {
 impl Engine {
     /// Starts a run and drives it until it ends or must wait.
     pub fn start(&self, start: Start) -> Result<Driven, RunnerError> {
-        crate::drive::start(self, start)
+        crate::lifecycle::start(self, start)
     }
 
     /// Goes on with a run: answers from its journal what was recorded, then drives it. A finished
     /// run repeats its end.
     pub fn resume(&self, run: &RunId, how: &Resume) -> Result<Driven, RunnerError> {
-        crate::drive::resume(self, run, how)
+        crate::lifecycle::resume(self, run, how)
     }
 
     /// Ends a run: at once when nobody drives it, else at its driver's next safe point. Returns its
@@ -235,6 +238,6 @@ impl Engine {
         by: Option<String>,
         reason: Option<String>,
     ) -> Result<RunStatus, RunnerError> {
-        crate::drive::cancel(self, run, by, reason)
+        crate::lifecycle::cancel(self, run, by, reason)
     }
 }

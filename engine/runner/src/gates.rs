@@ -106,8 +106,7 @@ impl Driver {
             returns_rejection: spec.returns_rejection,
             digest,
         };
-        let gate =
-            OpenGate { key, opened_at: at, request: request.clone(), decisions: Vec::new() };
+        let gate = OpenGate { key, opened_at: at, request: request.clone(), decisions: Vec::new() };
         let mut state = self.state();
         self.check_stop(&mut state)?;
         let State { machine, recorder, .. } = &mut *state;
@@ -179,7 +178,10 @@ impl Driver {
             Err(error) => {
                 let diagnostic = Diagnostic::warning(
                     Code::AwsRefused,
-                    format!("the gate `{}` cannot see whether it was settled: {error}", gate.request.gate),
+                    format!(
+                        "the gate `{}` cannot see whether it was settled: {error}",
+                        gate.request.gate
+                    ),
                 );
                 let state = self.state();
                 state.recorder.tell_now(self.now(), EventKind::Warning(Box::new(diagnostic)));
@@ -263,8 +265,6 @@ fn answer(spec: &GateSpec, result: &GateResult) -> Result<Value, Halt> {
         retryable: false,
         key: None,
         details: result.value.clone(),
-        diagnostic: Some(
-            Diagnostic::error(diagnostic, message).hint(hint).at(spec.place.clone()),
-        ),
+        diagnostic: Some(Diagnostic::error(diagnostic, message).hint(hint).at(spec.place.clone())),
     })))
 }

@@ -47,8 +47,7 @@ impl Host for Driver {
         self.refuse_in_modes("step")?;
         let at = self.now();
         let mut state = self.state();
-        let opening =
-            state.machine.open_step(name).map_err(|stop| self.stop(&mut state, stop))?;
+        let opening = state.machine.open_step(name).map_err(|stop| self.stop(&mut state, stop))?;
         let opened_at = opening.opened_at.unwrap_or(at);
         state.steps.push((opening.path.clone(), name.to_owned(), opened_at));
         if opening.opened_at.is_none() {
@@ -132,7 +131,7 @@ impl Host for Driver {
         // A resume may run elsewhere: the value is sealed the first time it is seen.
         if let Ok(value) = std::env::var(name) {
             let (key, entropy) = (&self.engine.sealing_key, self.engine.ports.entropy.as_ref());
-            let stored = crate::drive::env_secret_name(name);
+            let stored = crate::sealed::env_secret_name(name);
             let sealed = key.seal(entropy, &self.run, &stored, &value);
             let mut state = self.state();
             let kept = {
@@ -167,7 +166,9 @@ impl Host for Driver {
         let answer = record();
         let mode = self.state().modes.pop();
         answer?;
-        let Some(Mode::Undo(calls)) = mode else { unreachable!("modes are pushed and popped in pairs") };
+        let Some(Mode::Undo(calls)) = mode else {
+            unreachable!("modes are pushed and popped in pairs")
+        };
         let at = self.now();
         let mut state = self.state();
         let State { machine, recorder, .. } = &mut *state;
@@ -214,11 +215,7 @@ impl Host for Driver {
 
 impl Driver {
     /// A value of chance or time: drawn once, recorded, the same on every replay.
-    fn sample(
-        &self,
-        source: &str,
-        draw: impl FnOnce(&Self, &Key) -> Value,
-    ) -> Result<Value, Halt> {
+    fn sample(&self, source: &str, draw: impl FnOnce(&Self, &Key) -> Value) -> Result<Value, Halt> {
         self.refuse_in_modes(source)?;
         let step = {
             let mut state = self.state();
@@ -231,7 +228,8 @@ impl Driver {
                 let at = self.now();
                 let mut state = self.state();
                 let State { machine, recorder, .. } = &mut *state;
-                let body = Body::Sampled(Sampled { source: source.to_owned(), value: value.clone() });
+                let body =
+                    Body::Sampled(Sampled { source: source.to_owned(), value: value.clone() });
                 recorder.make(Some(machine), at, Some(key), body);
                 Ok(value)
             }

@@ -6,10 +6,12 @@
 //!
 //! # Layout
 //! - [`engine`]: the wired ports, and the verbs: start, resume, cancel.
-//! - `drive`: one driving of one run; `recorder`: entries to the journal, events to the sink.
+//! - `lifecycle`: start, resume, cancel. `drive`: one driving of one run, `heart` its heartbeat,
+//!   `host` what the script sees of it; `recorder`: entries to the journal, events to the sink.
 //! - `calls`, `waits`, `gates`, `queries`: what the script's calls do when they are new.
 //! - `doubt`: calls that were sent and not recorded. `pages`: paginated operations.
-//! - [`vault`]: secret values, in memory and sealed.
+//! - [`vault`]: secret values, in memory; `sealed`: between processes; `credentials`: on their way
+//!   into and out of calls.
 //! - [`report`]: the document of a run, from its journal alone.
 
 mod calls;
@@ -18,11 +20,14 @@ mod doubt;
 mod drive;
 pub mod engine;
 mod gates;
+mod heart;
 mod host;
+mod lifecycle;
 mod pages;
 mod queries;
 mod recorder;
 pub mod report;
+mod sealed;
 mod templates;
 mod tokens;
 pub mod vault;

@@ -22,11 +22,7 @@ const SAMPLE: usize = 10;
 
 impl Driver {
     /// See [`piton_script::host::Host::query`].
-    pub(crate) fn run_query(
-        &self,
-        account: &AccountRef,
-        spec: &QuerySpec,
-    ) -> Result<Value, Halt> {
+    pub(crate) fn run_query(&self, account: &AccountRef, spec: &QuerySpec) -> Result<Value, Halt> {
         let mut input = spec.target.clone();
         input.insert("Sql".to_owned(), Value::String(spec.sql.clone()));
         if !spec.parameters.is_empty() {

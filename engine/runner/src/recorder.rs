@@ -110,12 +110,8 @@ impl Recorder {
 
     /// Puts everything made on disk together with the removal of mail that it came from.
     pub(crate) fn commit_mail(&mut self, mail: &[u64]) -> Result<(), JournalError> {
-        self.head = self.journal.take_mail(
-            self.lease.as_ref(),
-            mail,
-            &self.pending,
-            &self.summary,
-        )?;
+        self.head =
+            self.journal.take_mail(self.lease.as_ref(), mail, &self.pending, &self.summary)?;
         self.pending.clear();
         self.commit()
     }

@@ -47,8 +47,7 @@ impl SealingKey {
     pub fn open(&self, run: &RunId, name: &str, sealed: &[u8]) -> Result<String, SealBroken> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LENGTH).ok_or(SealBroken)?;
         let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| SealBroken)?;
-        let plain =
-            self.cipher().decrypt(&Nonce::from(nonce), sealed).map_err(|_| SealBroken)?;
+        let plain = self.cipher().decrypt(&Nonce::from(nonce), sealed).map_err(|_| SealBroken)?;
         let plain = String::from_utf8(plain).map_err(|_| SealBroken)?;
         plain.strip_prefix(&format!("{run}\n{name}\n")).map(str::to_owned).ok_or(SealBroken)
     }

@@ -118,12 +118,14 @@ impl Driver {
             if now >= give_up_at {
                 return Ok(WaitResult::GaveUp { state: seen });
             }
-            let waiting =
-                EventKind::Waiting { key: key.clone(), name: spec.name.clone(), state: seen.clone() };
+            let waiting = EventKind::Waiting {
+                key: key.clone(),
+                name: spec.name.clone(),
+                state: seen.clone(),
+            };
             self.state().recorder.tell_now(now, waiting);
-            let next_in = Span::from_millis(
-                spec.every.millis().min(give_up_at.since(now).millis()).max(1),
-            );
+            let next_in =
+                Span::from_millis(spec.every.millis().min(give_up_at.since(now).millis()).max(1));
             if self.is_too_long(now.since(attached_at), next_in) {
                 let reason = Reason::State { name: spec.name.clone(), state: seen };
                 return Err(self.suspend(&mut self.state(), reason));
@@ -133,10 +135,7 @@ impl Driver {
     }
 
     /// A callback whose calls are read and not kept. AWS's refusals come back as such.
-    pub(crate) fn read_in_mode(
-        &self,
-        call: Callback<'_>,
-    ) -> Result<Result<Value, AwsError>, Halt> {
+    pub(crate) fn read_in_mode(&self, call: Callback<'_>) -> Result<Result<Value, AwsError>, Halt> {
         self.state().modes.push(Mode::Polling);
         let answer = call();
         self.state().modes.pop();
@@ -178,7 +177,9 @@ impl Driver {
             WaitResult::Failed { state, value } => (
                 "WaitFailed",
                 Code::WaitFailed,
-                format!("the wait `{name}` met the state {state}, which does not become the awaited one"),
+                format!(
+                    "the wait `{name}` met the state {state}, which does not become the awaited one"
+                ),
                 json!({ "state": state, "value": value }),
                 None,
             ),

@@ -25,7 +25,7 @@ const CALL_LEVELS: usize = 128;
 const EXPRESSION_DEPTH: usize = 256;
 const MODULES: usize = 256;
 
-/// An engine for one program; `methods` are the names that it calls on anything.
+/// An engine for one program, before its methods are known.
 pub(crate) fn engine() -> Result<Engine, ParseError> {
     let mut engine = Engine::new_raw();
     for module in shared_modules() {

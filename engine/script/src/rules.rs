@@ -238,7 +238,7 @@ fn walk_statement(statement: &Stmt, see: &mut dyn FnMut(Node<'_>)) {
         Stmt::Var(variable, ..) => walk_expression(&variable.1, see),
         Stmt::Assignment(assignment) => pair(&assignment.1, see),
         Stmt::FnCall(call, _) => {
-            call.args.iter().for_each(|argument| walk_expression(argument, see))
+            call.args.iter().for_each(|argument| walk_expression(argument, see));
         }
         Stmt::Block(block) => statements(block.statements(), see),
         Stmt::Expr(expression) => walk_expression(expression, see),

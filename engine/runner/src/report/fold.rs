@@ -346,9 +346,11 @@ impl Fold {
     }
 
     fn open_gate_named(&mut self, name: &str) -> Option<&mut Gate> {
-        self.report.gates.iter_mut().rev().find(|gate| {
-            gate.gate == name && gate.closed.is_none() && !gate.void
-        })
+        self.report
+            .gates
+            .iter_mut()
+            .rev()
+            .find(|gate| gate.gate == name && gate.closed.is_none() && !gate.void)
     }
 
     fn output(&mut self, name: &str, value: &Value) {

@@ -95,7 +95,11 @@ impl Report {
     ///
     /// # Errors
     /// When the template does not render.
-    pub fn render(&self, format: Format, template: Option<Template>) -> Result<String, ReportError> {
+    pub fn render(
+        &self,
+        format: Format,
+        template: Option<Template>,
+    ) -> Result<String, ReportError> {
         if format == Format::Json && template.is_none() {
             return Ok(serde_json::to_string_pretty(self)? + "\n");
         }

@@ -16,9 +16,10 @@ fn a_lost_reply_of_a_natural_key_is_found_and_adopted_at_once() {
     let (run, driven) = home.start(&script(body));
     assert_eq!(driven.unwrap().end.status, RunStatus::Succeeded);
     assert_eq!((home.cloud.calls("create_role"), home.cloud.effects("create_role")), (1, 1));
-    let adopted = home.entries(&run).iter().any(|stored| {
-        matches!(&stored.entry.body, Body::Outcome(outcome) if outcome.adopted)
-    });
+    let adopted = home
+        .entries(&run)
+        .iter()
+        .any(|stored| matches!(&stored.entry.body, Body::Outcome(outcome) if outcome.adopted));
     assert!(adopted);
 }
 
@@ -38,7 +39,11 @@ fn a_lost_reply_of_a_token_is_sent_again_with_the_same_token() {
 fn what_nobody_can_look_up_is_put_to_a_person_and_goes_on_as_they_say() {
     for (how, calls, key) in [
         (Settlement::Retry, 2, "very"),
-        (Settlement::Adopt { output: json!({"AccessKey": {"AccessKeyId": "AKIAADOPTED"}}) }, 1, "AKIAADOPTED"),
+        (
+            Settlement::Adopt { output: json!({"AccessKey": {"AccessKeyId": "AKIAADOPTED"}}) },
+            1,
+            "AKIAADOPTED",
+        ),
     ] {
         let home = Home::new();
         let killer = Killer::at(Boundary::AfterEffect, 0);
@@ -68,7 +73,8 @@ fn a_thing_of_that_name_from_before_is_not_adopted() {
     let old = json!({"RoleName": "R", "Arn": "old", "CreateDate": "2020-01-01T00:00:00Z"});
     home.cloud.things.lock().unwrap().insert("role/R".to_owned(), old);
     let killer = Killer::at(Boundary::BeforeEffect, 0);
-    let body = "aws(\"admin\").iam.create_role(#{ RoleName: \"R\", AssumeRolePolicyDocument: \"{}\" });";
+    let body =
+        "aws(\"admin\").iam.create_role(#{ RoleName: \"R\", AssumeRolePolicyDocument: \"{}\" });";
     let (run, _) = start(&home.fragile_process(&killer), &script(body), &[]);
     let driven = home.resume(&run);
     assert_eq!(driven.end.status, RunStatus::Failed);

@@ -117,7 +117,9 @@ fn a_long_wait_suspends_when_a_limit_says_so_and_keeps_its_end() {
         options: piton_runner::Options { wait_limit: Some(Span::from_secs(60)), ..options() },
         ..plain()
     };
-    let (run, _) = home.start(&script("approve(\"go\", #{ from: [\"carol\"] }); sleep(\"2h\"); output(\"done\", true);"));
+    let (run, _) = home.start(&script(
+        "approve(\"go\", #{ from: [\"carol\"] }); sleep(\"2h\"); output(\"done\", true);",
+    ));
     home.decide(&run, "carol", piton_core::gate::Verdict::Approve).unwrap();
     let end = engine.resume(&run, &limited).unwrap().end;
     assert_eq!(end.waiting_for[0].kind, WaitingKind::Timer);
@@ -179,7 +181,8 @@ fn nothing_is_told_twice() {
     home.resume(&run);
     home.resume(&run);
     let events = home.events.0.lock().unwrap();
-    let count = |test: fn(&EventKind) -> bool| events.iter().filter(|event| test(&event.kind)).count();
+    let count =
+        |test: fn(&EventKind) -> bool| events.iter().filter(|event| test(&event.kind)).count();
     assert_eq!(count(|kind| matches!(kind, EventKind::Note { .. })), 1);
     assert_eq!(count(|kind| matches!(kind, EventKind::Called { .. })), 1);
     assert_eq!(count(|kind| matches!(kind, EventKind::StepOpened { .. })), 1);

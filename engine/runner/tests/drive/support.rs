@@ -74,10 +74,7 @@ pub(crate) struct Fragile {
 }
 
 impl Fragile {
-    fn write<T>(
-        &self,
-        write: impl FnOnce() -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
+    fn write<T>(&self, write: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
         if self.killer.has_killed() {
             return Err(Killer::killed());
         }
@@ -325,7 +322,9 @@ impl Operations for Client {
             }
             let trouble = {
                 let mut all = self.cloud.trouble.lock().unwrap();
-                all.get_mut(&call.operation).filter(|list| !list.is_empty()).map(|list| list.remove(0))
+                all.get_mut(&call.operation)
+                    .filter(|list| !list.is_empty())
+                    .map(|list| list.remove(0))
             };
             match trouble {
                 Some(Trouble::Refuse(code)) => return Err(Cloud::refuse(call, code, 403)),
@@ -456,8 +455,7 @@ impl Home {
     pub(crate) fn fragile_process(&self, killer: &Arc<Killer>) -> Engine {
         let pid = self.processes.fetch_add(1, Ordering::SeqCst);
         let cloud = Arc::clone(&self.cloud);
-        let inner =
-            SqliteJournal::open(self.folder.path(), Arc::new(move || cloud.now())).unwrap();
+        let inner = SqliteJournal::open(self.folder.path(), Arc::new(move || cloud.now())).unwrap();
         let client = Client { cloud: Arc::clone(&self.cloud), killer: Arc::clone(killer) };
         Engine {
             ports: Ports {
@@ -469,11 +467,7 @@ impl Home {
                 person: Arc::new(Nobody),
             },
             sealing_key: SealingKey::new([9; 32]),
-            holder: Holder {
-                host: "test".to_owned(),
-                pid: pid as u32,
-                since: self.cloud.now(),
-            },
+            holder: Holder { host: "test".to_owned(), pid: pid as u32, since: self.cloud.now() },
             runtime: self.runtime.handle().clone(),
             interrupt: Interrupt::default(),
         }
@@ -536,8 +530,10 @@ pub(crate) fn start(
     let file = ProgramFile { path: "test.rhai".to_owned(), text: script.to_owned() };
     let program = Program::from_files("test", vec![file])
         .unwrap_or_else(|problems| panic!("the script is wrong: {problems:#?}"));
-    let given: Vec<(String, Given)> =
-        given.iter().map(|(name, value)| ((*name).to_owned(), Given::Value(value.clone()))).collect();
+    let given: Vec<(String, Given)> = given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Given::Value(value.clone())))
+        .collect();
     let params = params::bind(program.declaration(), &given, true).unwrap();
     let run = new_run_id(engine.ports.entropy.as_ref());
     let started = engine.start(Start {

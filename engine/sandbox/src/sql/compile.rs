@@ -22,8 +22,9 @@ use crate::world::World;
 /// Rows after which a recursive query is stopped: a missing end condition must not hang the world.
 const RECURSION_ROWS: u32 = 100_000;
 
-/// Views within views, and shared relations that point at each other.
-const VIEW_DEPTH: usize = 16;
+/// Queries within queries, those of views included: a bound on recursion, which also ends shared
+/// relations that point at each other.
+const QUERY_DEPTH: usize = 34;
 
 /// Whose eyes a statement is read with.
 #[derive(Clone, Copy)]
@@ -32,7 +33,7 @@ pub(super) struct Session<'s> {
     pub(super) catalog: &'s Catalog,
     pub(super) user: &'s str,
     pub(super) database: &'s str,
-    /// How many views this statement is inside of.
+    /// How many queries this one is inside of.
     pub(super) depth: usize,
 }
 
@@ -172,14 +173,11 @@ impl<'s> Compiler<'s> {
     }
 
     /// A compiler for the query of a view, which sees nothing of the statement around it.
-    pub(super) fn inside<'n>(&self, session: Session<'n>) -> Result<Compiler<'n>, SqlError>
+    pub(super) fn inside<'n>(&self, session: Session<'n>) -> Compiler<'n>
     where
         's: 'n,
     {
-        if session.depth > VIEW_DEPTH {
-            return Err(SqlError::new("views are nested too deeply"));
-        }
-        Ok(Compiler { session, counter: self.counter, frames: vec![], ctes: vec![] })
+        Compiler { session, counter: self.counter, frames: vec![], ctes: vec![] }
     }
 
     /// A new alias.
@@ -199,6 +197,16 @@ impl<'s> Compiler<'s> {
 
     /// A whole query.
     pub(super) fn query(&mut self, query: &Query) -> Result<Compiled, SqlError> {
+        if self.session.depth >= QUERY_DEPTH {
+            return Err(SqlError::new("statement is nested too deeply"));
+        }
+        self.session.depth += 1;
+        let compiled = self.whole(query);
+        self.session.depth -= 1;
+        compiled
+    }
+
+    fn whole(&mut self, query: &Query) -> Result<Compiled, SqlError> {
         if query.for_clause.is_some() || query.settings.is_some() || query.format_clause.is_some() {
             return unsupported("FOR, SETTINGS and FORMAT");
         }

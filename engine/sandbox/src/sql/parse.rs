@@ -5,6 +5,7 @@
 //! that never reach SQLite: grants, users, datashares.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::RedshiftSqlDialect;
@@ -17,6 +18,9 @@ const DIALECT: RedshiftSqlDialect = RedshiftSqlDialect {};
 
 /// How deep expressions and subqueries may nest: a bound on recursion, here and in the compiler.
 const NESTING: usize = 60;
+
+/// Stack of the thread that parses, in bytes: several times what `NESTING` takes.
+const STACK: usize = 64 * 1024 * 1024;
 
 /// The most operators in a statement: sqlparser makes a chain of them a tree as deep as the chain is
 /// long, and taking that apart needs the stack.
@@ -135,31 +139,51 @@ pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
     if links.count() > OPERATORS {
         return Err(SqlError::new("statement is too complex"));
     }
-    let mut parser =
-        Parser::new(&DIALECT).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
-    let statement = parser.parse_statement().map_err(parser_error)?;
-    match parser.peek_token().token {
-        Token::EOF => Ok(statement),
-        found => Err(near(&found)),
-    }
+    with_room(|| {
+        let mut parser =
+            Parser::new(&DIALECT).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
+        let statement = parser.parse_statement().map_err(parser_error)?;
+        match parser.peek_token().token {
+            Token::EOF => Ok(statement),
+            found => Err(near(&found)),
+        }
+    })
+}
+
+/// Parses on a thread of its own: sqlparser takes more stack for a nested query than a caller's
+/// thread may have left.
+fn with_room<T: Send>(
+    work: impl FnOnce() -> Result<T, SqlError> + Send,
+) -> Result<T, SqlError> {
+    thread::scope(|scope| {
+        let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let Ok(parsing) = started.map(thread::ScopedJoinHandle::join) else {
+            return Err(SqlError::new("out of memory"));
+        };
+        parsing.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Parses one expression, such as a column's default.
 pub(super) fn expression(text: &str) -> Result<sqlparser::ast::Expr, SqlError> {
-    Parser::new(&DIALECT)
-        .with_recursion_limit(NESTING)
-        .try_with_sql(text)
-        .and_then(|mut parser| parser.parse_expr())
-        .map_err(parser_error)
+    with_room(|| {
+        Parser::new(&DIALECT)
+            .with_recursion_limit(NESTING)
+            .try_with_sql(text)
+            .and_then(|mut parser| parser.parse_expr())
+            .map_err(parser_error)
+    })
 }
 
 /// Parses one query, such as a view's.
 pub(super) fn query(text: &str) -> Result<Box<sqlparser::ast::Query>, SqlError> {
-    Parser::new(&DIALECT)
-        .with_recursion_limit(NESTING)
-        .try_with_sql(text)
-        .and_then(|mut parser| parser.parse_query())
-        .map_err(parser_error)
+    with_room(|| {
+        Parser::new(&DIALECT)
+            .with_recursion_limit(NESTING)
+            .try_with_sql(text)
+            .and_then(|mut parser| parser.parse_query())
+            .map_err(parser_error)
+    })
 }
 
 /// `APPROXIMATE COUNT(DISTINCT ..)` counts exactly here.

@@ -370,7 +370,7 @@ impl Compiler<'_> {
         match &relation.kind {
             RelationKind::View { query, late_binding } => {
                 let query = parse::query(query)?;
-                let compiled = self.inside(inner)?.query(&query)?;
+                let compiled = self.inside(inner).query(&query)?;
                 if *late_binding {
                     return Ok(compiled);
                 }
@@ -390,7 +390,7 @@ impl Compiler<'_> {
                 };
                 let relation = catalog.relation(&target).map_err(|_gone| missing())?;
                 let session = Session { catalog: &catalog, database: &target.database, ..inner };
-                let compiler = self.inside(session)?;
+                let compiler = self.inside(session);
                 let (sql, source) = compiler.relation(&target, relation, &target.name, None)?;
                 let list: Vec<String> = source
                     .columns

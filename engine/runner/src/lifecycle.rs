@@ -1,0 +1,321 @@
+//! What can be done with a run: start it, resume it, cancel it.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use piton_core::account::{AccountRef, Principal};
+use piton_core::diagnostic::{Code, Diagnostic};
+use piton_core::entry::{
+    Body, Bound, Cancelled, End, Ended, Entry, Head, Resumed, Retried, Started,
+};
+use piton_core::event::EventKind;
+use piton_core::ports::{IdentifyError, JournalError, Lease, Mail, NewRun, RunId, RunRow};
+use piton_core::reader::EntryReader;
+use piton_core::replay::Machine;
+use piton_core::status::{RunStatus, RunSummary};
+use piton_core::time::Timestamp;
+use piton_script::Program;
+use serde_json::Value;
+
+use crate::drive::{Driver, State, drive, identify_diagnostic, run_end};
+use crate::engine::{Driven, Engine, Resume, RunnerError, Start};
+use crate::recorder::Recorder;
+use crate::sealed::{open_secrets, read_secrets};
+use crate::vault::Vault;
+
+/// See [`Engine::start`].
+pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError> {
+    let now = engine.ports.clock.now();
+    let run = start.run.clone();
+    let bound = bind_declared(engine, &start.program)?;
+    let secrets = read_secrets(&start.params.secrets)?;
+    let started = Started {
+        runbook: start.program.name().to_owned(),
+        title: start.program.declaration().title.clone(),
+        name: start.name.clone(),
+        params: Value::Object(start.params.values.clone()),
+        program: start.program.digest(),
+        source: start.source,
+        world: start.world,
+        requester: start.requester,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut entries = vec![entry(now, Body::Started(started.clone()))];
+    entries.extend(bound.iter().map(|(account, principal)| {
+        let (account, principal) = (account.clone(), principal.clone());
+        entry(now, Body::Bound(Bound { account, principal, rebound: false }))
+    }));
+    let summary = folded(&entries);
+    let sealing = &engine.sealing_key;
+    let new = NewRun {
+        run: run.clone(),
+        runbook: started.runbook.clone(),
+        name: start.name,
+        labels: start.labels,
+        program: started.program,
+        files: start.program.files().to_vec(),
+        sealed: secrets
+            .iter()
+            .map(|secret| secret.seal(sealing, engine.ports.entropy.as_ref(), &run))
+            .collect(),
+    };
+    let lease = engine.ports.journal.create(&new, &entries, &summary, &engine.holder)?;
+    let head = engine.ports.journal.find(&run.0)?.head;
+    let recorder = Recorder::new(
+        Arc::clone(&engine.ports.journal),
+        Arc::clone(&engine.ports.events),
+        lease,
+        head,
+        summary,
+    );
+    let (runbook, title) = (started.runbook.clone(), started.title.clone());
+    let world = started.world.clone();
+    recorder.tell_now(now, EventKind::Started { runbook, title, world });
+    for (account, principal) in &bound {
+        let (account, principal) = (account.clone(), principal.clone());
+        recorder.tell_now(now, EventKind::Bound { account, principal });
+    }
+    let machine = Machine::new(Box::new(std::iter::empty()), Vec::new());
+    let mut driver = Driver {
+        engine: engine.clone(),
+        run,
+        params: start.params.values,
+        program: Arc::new(start.program),
+        started,
+        options: start.options,
+        vault: Vault::default(),
+        references: HashMap::new(),
+        rebind: Vec::new(),
+        cancelled: AtomicBool::new(false),
+        state: Mutex::new(State::new(machine, recorder, bound.clone())),
+    };
+    driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
+    for secret in secrets {
+        driver.learn(secret);
+    }
+    drive(driver)
+}
+
+fn entry(at: Timestamp, body: Body) -> Entry {
+    Entry { key: None, at, body }
+}
+
+fn folded(entries: &[Entry]) -> RunSummary {
+    let mut summary = RunSummary::start(&entries[0])
+        .unwrap_or_else(|illegal| unreachable!("a run starts with its start: {illegal}"));
+    for entry in &entries[1..] {
+        summary
+            .apply(entry)
+            .unwrap_or_else(|illegal| unreachable!("a binding follows a start: {illegal}"));
+    }
+    summary
+}
+
+/// Proves every declared alias that exists before the run. Missing credentials are no refusal: the
+/// run is created and suspends, so that it can be resumed.
+fn bind_declared(
+    engine: &Engine,
+    program: &Program,
+) -> Result<Vec<(AccountRef, Principal)>, RunnerError> {
+    let mut bound = Vec::new();
+    let mut refused = Vec::new();
+    for declared in &program.declaration().accounts {
+        if declared.created_here {
+            continue;
+        }
+        let account = AccountRef::alias(&declared.alias);
+        match engine.runtime.block_on(engine.ports.operations.identify(&account)) {
+            Ok(principal) => bound.push((account, principal)),
+            Err(IdentifyError::Call(_)) => {}
+            Err(error) => refused.push(identify_diagnostic(&error)),
+        }
+    }
+    if refused.is_empty() { Ok(bound) } else { Err(RunnerError::Refused(refused)) }
+}
+
+/// See [`Engine::resume`].
+pub(crate) fn resume(engine: &Engine, run: &RunId, how: &Resume) -> Result<Driven, RunnerError> {
+    let row = engine.ports.journal.find(&run.0)?;
+    let retries = how.retry && row.summary.status == RunStatus::Failed;
+    if row.summary.status.is_final() && !retries {
+        let end = run_end(&row.summary);
+        return Ok(Driven { run: row.run, end });
+    }
+    let lease = engine.ports.journal.acquire(&row.run, &engine.holder)?;
+    // Another process may have moved the run between the look and the lease.
+    let row = engine.ports.journal.find(&row.run.0)?;
+    let driver = rebuild(engine, row, lease, how)?;
+    {
+        let mut state = driver.state();
+        let at = driver.now();
+        if retries {
+            retry(&driver, &mut state, at)?;
+        }
+        let resumed = Resumed {
+            holder: format!("{} {}", engine.holder.host, engine.holder.pid),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        state.recorder.make(None, at, None, Body::Resumed(resumed));
+        let recorded = state.recorder.seq();
+        state.recorder.tell_now(at, EventKind::Resumed { recorded });
+    }
+    drive(driver)
+}
+
+/// Voids what the failure rests on.
+fn retry(driver: &Driver, state: &mut State, at: Timestamp) -> Result<(), RunnerError> {
+    let Some(from_seq) = state.recorder.summary().retry_from else {
+        return Err(RunnerError::refused(
+            Diagnostic::error(
+                Code::WrongState,
+                "the run failed for a reason that no new attempt can change: it rests on nothing \
+                 that was read from AWS since its last effect",
+            )
+            .hint("correct the runbook or its parameters and start a new run"),
+        ));
+    };
+    let to_seq = state.recorder.seq();
+    state.recorder.make(None, at, None, Body::Retried(Retried { from_seq, to_seq }));
+    let voided = state.recorder.summary().voided.clone();
+    let source =
+        EntryReader::new(Arc::clone(&driver.engine.ports.journal), driver.run.clone(), to_seq);
+    state.machine = Machine::new(Box::new(source), voided);
+    Ok(())
+}
+
+/// A driver of a stored run, from what the journal has of it.
+fn rebuild(
+    engine: &Engine,
+    row: RunRow,
+    lease: Box<dyn Lease>,
+    how: &Resume,
+) -> Result<Driver, RunnerError> {
+    let journal = &engine.ports.journal;
+    let files = journal.program(&row.program)?;
+    let program = Program::from_files(&row.runbook, files).map_err(RunnerError::Refused)?;
+    let (started, bound) = read_story(engine, &row.run, row.head)?;
+    let secrets = open_secrets(&engine.sealing_key, journal.as_ref(), &row.run)?;
+    let source = EntryReader::new(Arc::clone(journal), row.run.clone(), row.head.seq);
+    let machine = Machine::new(Box::new(source), row.summary.voided.clone());
+    let params = started.params.as_object().cloned().unwrap_or_default();
+    let recorder = Recorder::new(
+        Arc::clone(journal),
+        Arc::clone(&engine.ports.events),
+        lease,
+        row.head,
+        row.summary,
+    );
+    let mut driver = Driver {
+        engine: engine.clone(),
+        run: row.run,
+        program: Arc::new(program),
+        started,
+        params,
+        options: how.options,
+        vault: Vault::default(),
+        references: HashMap::new(),
+        rebind: how.rebind.clone(),
+        cancelled: AtomicBool::new(false),
+        state: Mutex::new(State::new(machine, recorder, bound)),
+    };
+    for secret in secrets {
+        driver.learn(secret);
+    }
+    Ok(driver)
+}
+
+/// What a run was started with and whom its aliases proved to be.
+fn read_story(
+    engine: &Engine,
+    run: &RunId,
+    head: Head,
+) -> Result<(Started, HashMap<AccountRef, Principal>), RunnerError> {
+    let mut started = None;
+    let mut bound = HashMap::new();
+    let mut after = 0;
+    while after < head.seq {
+        let chunk = engine.ports.journal.entries(run, after, 512)?;
+        let Some(last) = chunk.last() else { break };
+        after = last.seq;
+        for stored in chunk {
+            match stored.entry.body {
+                Body::Started(body) => started = Some(body),
+                Body::Bound(body) => {
+                    bound.insert(body.account, body.principal);
+                }
+                _ => {}
+            }
+        }
+    }
+    let started = started.ok_or_else(|| {
+        RunnerError::Journal(JournalError::Entry {
+            run: run.0.clone(),
+            seq: 1,
+            reason: "the run has no first entry".to_owned(),
+        })
+    })?;
+    Ok((started, bound))
+}
+
+/// See [`Engine::cancel`].
+pub(crate) fn cancel(
+    engine: &Engine,
+    run: &RunId,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<RunStatus, RunnerError> {
+    let row = engine.ports.journal.find(&run.0)?;
+    if row.summary.status.is_final() {
+        return Err(RunnerError::refused(
+            Diagnostic::error(Code::WrongState, format!("run {} is {}", row.run, row.status()))
+                .hint("a run that ended cannot be cancelled"),
+        ));
+    }
+    let at = engine.ports.clock.now();
+    let mail = Mail::Cancel { by, reason, at };
+    engine.ports.journal.post(&row.run, &mail)?;
+    match engine.ports.journal.acquire(&row.run, &engine.holder) {
+        // The driver takes the mail at its next safe point.
+        Err(JournalError::Held { .. }) => Ok(row.status()),
+        Err(error) => Err(error.into()),
+        Ok(lease) => {
+            let row = engine.ports.journal.find(&row.run.0)?;
+            let mut recorder = Recorder::new(
+                Arc::clone(&engine.ports.journal),
+                Arc::clone(&engine.ports.events),
+                lease,
+                row.head,
+                row.summary,
+            );
+            end_cancelled(engine, &mut recorder)?;
+            Ok(recorder.summary().status)
+        }
+    }
+}
+
+/// Takes the mailbox's cancel and ends the run with it.
+pub(crate) fn end_cancelled(engine: &Engine, recorder: &mut Recorder) -> Result<(), RunnerError> {
+    let at = engine.ports.clock.now();
+    let mail = engine.ports.journal.mail(recorder.run())?;
+    let mut taken = Vec::new();
+    let mut cancelled = Cancelled { by: None, reason: None };
+    for (number, mail) in mail {
+        if let Mail::Cancel { by, reason, .. } = mail {
+            taken.push(number);
+            cancelled = Cancelled { by, reason };
+        }
+    }
+    let mut message = "the run was cancelled".to_owned();
+    for (word, part) in [(" by ", &cancelled.by), (": ", &cancelled.reason)] {
+        if let Some(part) = part {
+            message = format!("{message}{word}{part}");
+        }
+    }
+    let error = Some(Diagnostic::error(Code::Cancelled, message));
+    recorder.make(None, at, None, Body::Cancelled(cancelled));
+    let ended = Ended { end: End::Cancelled, error, retry_from: None };
+    recorder.make(None, at, None, Body::Ended(ended));
+    recorder.commit_mail(&taken)?;
+    Ok(())
+}

@@ -74,7 +74,7 @@ fn person(
         return Ok(Arc::new(Nobody));
     }
     let identities = match &surroundings.world {
-        Some(world) => Identities::World(Directory::of(context, Some(&world.name))?),
+        Some(world) => Identities::World(world.clone()),
         None => {
             let own = AccountRef::alias(piton_aws::DEFAULT_ALIAS);
             let principal = context.runtime().block_on(surroundings.operations.identify(&own));

@@ -11,11 +11,13 @@ use piton_core::ports::{OpenGate, RunId, RunRow};
 use piton_core::secret::masked;
 use piton_core::time::Timestamp;
 use piton_runner::report::DecisionRow;
+use piton_sandbox::Person;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::worlds::World;
 
 /// Aliases for people whom a world does not have yet.
 const FURTHER_PEOPLE: [&str; 4] = ["approver", "approver2", "approver3", "approver4"];
@@ -36,21 +38,11 @@ impl Directory {
             let accounts = context.accounts()?;
             return Ok(Self::Aliases(accounts.accounts.into_keys().collect()));
         };
-        let world = context.home()?.worlds().stored(name)?;
-        let people = world.sandbox.people()?;
-        Ok(Self::World(
-            people
-                .into_iter()
-                .map(|person| Decider {
-                    alias: Some(person.alias),
-                    principal: Principal {
-                        account: person.account,
-                        arn: person.arn,
-                        region: person.region,
-                    },
-                })
-                .collect(),
-        ))
+        Self::of_world(&context.home()?.worlds().stored(name)?)
+    }
+
+    fn of_world(world: &World) -> Result<Self, Failure> {
+        Ok(Self::World(world.sandbox.people()?.into_iter().map(decider).collect()))
     }
 
     /// The alias of somebody who may decide and has not: first those whom the gate names.
@@ -72,16 +64,6 @@ impl Directory {
             }
         }
         candidates.into_iter().find(|decider| can_answer(gate, decider))?.alias
-    }
-
-    /// Everyone of a world who may decide and has not.
-    pub(crate) fn all_eligible(&self, gate: &OpenGate) -> Vec<Decider> {
-        match self {
-            Self::World(people) => {
-                people.iter().filter(|decider| can_answer(gate, decider)).cloned().collect()
-            }
-            Self::Aliases(_) => Vec::new(),
-        }
     }
 
     /// An alias as somebody: a known person, whom the gate knew by that name, or a stranger.
@@ -106,6 +88,29 @@ impl Directory {
             },
         })
     }
+}
+
+fn decider(person: Person) -> Decider {
+    let Person { alias, account, arn, region, .. } = person;
+    Decider { alias: Some(alias), principal: Principal { account, arn, region } }
+}
+
+/// Everyone of a world who may decide a gate and has not. When the world has nobody, the one whom
+/// the gate names becomes a person of it.
+pub(crate) fn eligible_in(world: &World, gate: &OpenGate) -> Result<Vec<Decider>, Failure> {
+    let directory = Directory::of_world(world)?;
+    let mut eligible = match &directory {
+        Directory::World(people) => {
+            people.iter().filter(|decider| can_answer(gate, decider)).cloned().collect()
+        }
+        Directory::Aliases(_) => Vec::new(),
+    };
+    if eligible.is_empty()
+        && let Some(alias) = directory.next_eligible(gate)
+    {
+        eligible.push(decider(world.sandbox.person(&alias)?));
+    }
+    Ok(eligible)
 }
 
 /// Whether somebody may decide a gate and has not.

@@ -10,8 +10,9 @@ use piton_runner::Interrupt;
 use serde_json::{Map, Value};
 
 use crate::console;
-use crate::gates::{self, Directory};
+use crate::gates;
 use crate::progress::Screen;
+use crate::worlds::World;
 
 /// Nobody: gates suspend the run.
 pub(crate) struct Nobody;
@@ -29,7 +30,7 @@ impl Person for Nobody {
 /// Whom the person at the terminal can be.
 pub(crate) enum Identities {
     /// Anybody whom the world knows: it is a rehearsal.
-    World(Directory),
+    World(World),
     /// The holder of the default credentials, when they work.
     Own(Option<Decider>),
 }
@@ -45,7 +46,8 @@ pub(crate) struct Terminal {
 impl Person for Terminal {
     fn decide(&self, _run: &RunId, gate: &OpenGate) -> Option<Decision> {
         let eligible: Vec<Decider> = match &self.identities {
-            Identities::World(directory) => directory.all_eligible(gate),
+            // A world that cannot be read has nobody to ask; the run goes on to say why.
+            Identities::World(world) => gates::eligible_in(world, gate).unwrap_or_default(),
             Identities::Own(own) => {
                 own.iter().filter(|decider| gates::can_answer(gate, decider)).cloned().collect()
             }

@@ -33,11 +33,6 @@ impl Screen {
         Self { bar }
     }
 
-    /// Whether there is a line that moves.
-    pub(crate) fn moves(&self) -> bool {
-        self.bar.is_some()
-    }
-
     /// A line that stays.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {

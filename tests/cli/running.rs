@@ -108,8 +108,7 @@ fn a_killed_run_is_interrupted_and_goes_on() {
 #[test]
 fn a_broken_pipe_is_silent() {
     let env = TestEnv::new();
-    let line = format!("piton explain datazone --json | head -n 1; piton_ended=${{PIPESTATUS:-0}}");
-    let answer = env.shell(&line);
+    let answer = env.shell("piton explain datazone --json | head -n 1");
     assert_eq!(answer.stderr, "");
     assert_eq!(answer.stdout, "{\n");
 }

@@ -79,7 +79,7 @@ fn difference(expected: &Value, actual: &Value, place: &str) -> Option<String> {
     }
 }
 
-/// A value without what is a run's own: tokens, passwords, moments.
+/// A value without what is a run's own: tokens, passwords, moments, keyed digests.
 fn normal(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -101,7 +101,7 @@ fn own(text: &str) -> String {
         .collect()
 }
 
-/// One word: a UUID or a moment loses its value.
+/// One word: a UUID, a digest or a moment loses its value.
 fn word(word: &str) -> String {
     let end = word.trim_end_matches(|last: char| !last.is_ascii_alphanumeric());
     let rest = &word[end.len()..];
@@ -109,6 +109,9 @@ fn word(word: &str) -> String {
     let hexadecimal = end.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
     if groups == [8, 4, 4, 4, 12] && hexadecimal {
         return format!("<uuid>{rest}");
+    }
+    if groups == [64] && hexadecimal {
+        return format!("<digest>{rest}");
     }
     let moment = end.len() >= 19
         && end.as_bytes()[10] == b'T'

@@ -115,6 +115,39 @@ fn in_code(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
+/// The first page is worth nothing once a function has moved.
+#[test]
+fn the_way_of_a_call_is_as_told() {
+    let text = document("docs/architecture.md");
+    let section = text.split("\n## ").find(|section| section.starts_with("The way of a call"));
+    let section = section.expect("the first section of docs/architecture.md");
+    // The drawing is in a block of its own.
+    let prose = section.split("```").next().unwrap_or_default();
+    let sources = rust_files();
+    let mut problems = Vec::new();
+    for name in in_code(prose).into_iter().filter(|name| !name.contains(['/', ' '])) {
+        let (owner, item) = name.rsplit_once("::").unwrap_or(("", name));
+        let is_module = owner.chars().next().is_some_and(char::is_lowercase);
+        let is_there = sources.iter().any(|file| {
+            let in_place = !is_module || file.path.ends_with(&format!("/{owner}.rs"));
+            in_place && defines(&file.text, item)
+        });
+        if !is_there {
+            problems.push(name.to_owned());
+        }
+    }
+    refuse(&problems, "docs/architecture.md tells of what is not there, or not any more");
+}
+
+/// Whether a source has a function, a type or a variant of this name.
+fn defines(text: &str, name: &str) -> bool {
+    ["fn ", "struct ", "enum ", "trait ", "type ", "    "].iter().any(|before| {
+        text.match_indices(&format!("{before}{name}")).any(|(at, found)| {
+            text[at + found.len()..].starts_with(['(', '<', ' ', ',', ';', '\n'])
+        })
+    })
+}
+
 #[test]
 fn files_that_documents_name_are_there() {
     let beginnings = ["engine/", "docs/", "tests/", "stdlib/", "runbooks/", ".ci/"];

@@ -78,7 +78,7 @@ struct MemberView {
     pattern: Option<String>,
     min: Option<f64>,
     max: Option<f64>,
-    members: Vec<MemberView>,
+    members: Vec<Self>,
 }
 
 #[derive(Serialize)]
@@ -89,12 +89,15 @@ struct ErrorRow {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
-    match args.what.as_deref().map(|what| what.split_once('.').map_or((what, None), |(s, o)| (s, Some(o)))) {
-        None => services(context),
-        Some((name, None)) => service(context, model(name)?),
-        Some((name, Some(wanted))) => {
+    let Some(what) = args.what.as_deref() else {
+        services(context);
+        return Ok(exit::DONE);
+    };
+    match what.split_once('.') {
+        None => service(context, model(what)?),
+        Some((name, wanted)) => {
             let model = model(name)?;
-            operation(context, model, known_operation(model, wanted)?)
+            operation(context, model, known_operation(model, wanted)?);
         }
     }
     Ok(exit::DONE)

@@ -38,7 +38,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Outcome {
         Some(path) => Some(read_template(path)?),
         None => Template::of_program(&journal.program(&row.program)?, format),
     };
-    let text = report.render(format, template).map_err(refused)?;
+    let text = report.render(format, template).map_err(|error| refused(&error))?;
     match &args.output {
         None => console::out_exactly(&text),
         Some(path) => {
@@ -76,6 +76,6 @@ fn read_template(path: &Path) -> Result<Template, Failure> {
     Ok(Template { name, text })
 }
 
-fn refused(error: ReportError) -> Failure {
+fn refused(error: &ReportError) -> Failure {
     Failure::of(Diagnostic::error(Code::Template, error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `piton resolve`: a person settles what the engine cannot know.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::entry::{Settled, Settlement};
 use piton_core::key::Key;
@@ -15,7 +15,7 @@ use crate::{console, identity};
 
 /// Settle a call that was sent and whose outcome is unknown
 #[derive(Args)]
-#[group(id = "how", required = true, multiple = false, args = ["adopt", "retry", "skip"])]
+#[command(group(ArgGroup::new("how").required(true).args(["adopt", "retry", "skip"])))]
 pub(crate) struct ResolveArgs {
     /// Id of the run, or the beginning of one
     run: String,

@@ -67,9 +67,6 @@ impl EventSink for Lines {
                 principal.region
             )),
             EventKind::StepOpened { path, name, depth } => {
-                if self.screen.moves() {
-                    self.nested(name);
-                }
                 self.seen().depths.insert(path.clone(), *depth);
                 self.screen.activity(name);
             }

@@ -58,7 +58,7 @@ pub(super) fn answer(
         Ok((credential, route)) => {
             Visit { transaction, now, throttling, request, credential, route }.answer(&request_id)
         }
-        Err(error) => unrouted(transaction, now, request, &error),
+        Err(error) => unrouted(transaction, now, request, &request_id, &error),
     }
 }
 
@@ -251,6 +251,7 @@ impl Visit<'_> {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalFailure",
                 &format!("the sandbox cannot write this answer: {error}"),
+                request_id,
             )
         })
     }
@@ -348,6 +349,7 @@ fn unrouted(
     transaction: &Transaction<'_>,
     now: OffsetDateTime,
     request: &Request<Vec<u8>>,
+    request_id: &str,
     error: &RouteError,
 ) -> Result<Response<Vec<u8>>, SandboxError> {
     let (status, code, message, service, operation) = match error {
@@ -390,8 +392,8 @@ fn unrouted(
     };
     ledger::record(transaction, &call)?;
     Ok(match speaks_xml(request, &call.service) {
-        true => plain_xml(status, code, &message),
-        false => plain(status, code, &message),
+        true => plain_xml(status, code, &message, request_id),
+        false => plain(status, code, &message, request_id),
     })
 }
 
@@ -417,11 +419,11 @@ fn speaks_xml(request: &Request<Vec<u8>>, service: &str) -> bool {
 }
 
 /// An error that every XML client understands.
-fn plain_xml(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>> {
+fn plain_xml(status: StatusCode, code: &str, message: &str, request_id: &str) -> Response<Vec<u8>> {
     let escaped = message.replace('&', "&amp;").replace('<', "&lt;");
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{escaped}</Message>\
-         </Error></ErrorResponse>"
+         </Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     );
     let mut response = Response::new(body.into_bytes());
     *response.status_mut() = status;
@@ -430,14 +432,16 @@ fn plain_xml(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>>
 }
 
 /// An error that every JSON client understands.
-fn plain(status: StatusCode, code: &str, message: &str) -> Response<Vec<u8>> {
+fn plain(status: StatusCode, code: &str, message: &str, request_id: &str) -> Response<Vec<u8>> {
     let body = json!({"__type": code, "message": message}).to_string();
     let mut response = Response::new(body.into_bytes());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    if let Ok(code) = HeaderValue::from_str(code) {
-        headers.insert("x-amzn-errortype", code);
+    for (name, value) in [("x-amzn-errortype", code), ("x-amzn-requestid", request_id)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
     }
     response
 }

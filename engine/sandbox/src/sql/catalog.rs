@@ -415,6 +415,15 @@ impl Catalog {
             })
     }
 
+    /// Whether the database shows a datashare and the user may use it: then everything in it may be
+    /// read.
+    fn uses_shared(&self, user: &str, database: &str) -> bool {
+        self.databases.get(database).is_some_and(|database| {
+            database.from_datashare.is_some()
+                && self.allows(user, &database.owner, &database.grants, Privilege::Usage)
+        })
+    }
+
     /// Refuses a user who may not use the schema.
     pub(super) fn require_schema(
         &self,
@@ -424,6 +433,9 @@ impl Catalog {
         privilege: Privilege,
     ) -> Result<(), SqlError> {
         let found = self.schema(database, schema)?;
+        if privilege == Privilege::Usage && self.uses_shared(user, database) {
+            return Ok(());
+        }
         if self.allows(user, &found.owner, &found.grants, privilege) {
             return Ok(());
         }
@@ -439,6 +451,9 @@ impl Catalog {
     ) -> Result<(), SqlError> {
         let relation = self.relation(name)?;
         self.require_schema(user, &name.database, &name.schema, Privilege::Usage)?;
+        if privilege == Privilege::Select && self.uses_shared(user, &name.database) {
+            return Ok(());
+        }
         if self.allows(user, &relation.owner, &relation.grants, privilege) {
             return Ok(());
         }

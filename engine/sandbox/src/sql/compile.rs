@@ -24,7 +24,7 @@ const RECURSION_ROWS: u32 = 100_000;
 
 /// Queries within queries, those of views included: a bound on recursion, which also ends shared
 /// relations that point at each other.
-const QUERY_DEPTH: usize = 34;
+pub(super) const QUERY_DEPTH: usize = 34;
 
 /// Whose eyes a statement is read with.
 #[derive(Clone, Copy)]

@@ -1,22 +1,25 @@
 //! Statements that change who may do what: users, groups, roles, grants, datashares.
 //!
-//! They never reach SQLite: they are read word by word and change the catalog. Datashares are kept
-//! and shown as they were declared; data moves between warehouses through
-//! [`super::Warehouse::create_shared_relation`].
+//! They never reach SQLite: they are read word by word and change the catalog. A database made from
+//! a datashare shows the relations that the share had at that moment, with the producer's rows.
 
 use sqlparser::tokenizer::Token;
 
 use super::SqlError;
 use super::catalog::{
-    Catalog, Database, Datashare, Grant, Grantee, Privilege, RelationName, Role, add_grant, digest,
-    remove_grant,
+    Catalog, Database, Datashare, Grant, Grantee, Privilege, Relation, RelationKind, RelationName,
+    Role, Schema, SharedRelation, add_grant, digest, remove_grant,
 };
 use super::compile::{Session, Typed, unsupported};
 use super::parse::{Cursor, near};
 use super::types::SqlType;
+use crate::world::World;
 
 /// Who runs a statement, and where.
 pub(super) struct Actor<'a> {
+    pub(super) world: &'a World<'a>,
+    /// Account of the cluster.
+    pub(super) account: &'a str,
     pub(super) user: &'a str,
     pub(super) database: &'a str,
 }
@@ -639,19 +642,7 @@ fn create_database(
         return Err(SqlError::new(format!("database \"{name}\" already exists")));
     }
     if cursor.accept("FROM DATASHARE") {
-        let database = Database {
-            owner: actor.user.to_owned(),
-            from_datashare: Some(cursor.name()?),
-            ..Database::default()
-        };
-        cursor.accept("OF");
-        if cursor.accept("ACCOUNT") {
-            cursor.string()?;
-        }
-        if cursor.accept("NAMESPACE") {
-            cursor.string()?;
-        }
-        cursor.accept("WITH PERMISSIONS");
+        let database = consumer_database(catalog, actor, cursor)?;
         catalog.databases.insert(name, database);
         return Ok(());
     }
@@ -670,6 +661,64 @@ fn create_database(
     }
     catalog.add_database(&name, &owner);
     Ok(())
+}
+
+/// `share OF [ACCOUNT id] NAMESPACE uuid`: the database that shows a producer's share.
+fn consumer_database(
+    catalog: &mut Catalog,
+    actor: &Actor<'_>,
+    cursor: &mut Cursor,
+) -> Result<Database, SqlError> {
+    let name = cursor.name()?;
+    cursor.expect("OF")?;
+    let account = if cursor.accept("ACCOUNT") { Some(cursor.string()?) } else { None };
+    cursor.expect("NAMESPACE")?;
+    let namespace = cursor.string()?;
+    cursor.accept("WITH PERMISSIONS");
+    let refusal = || {
+        SqlError::new(format!(
+            "datashare \"{name}\" of namespace {namespace} is not shared with this namespace"
+        ))
+    };
+    let (scope, producer) = super::load(actor.world, &namespace).ok_or_else(refusal)?;
+    let share = producer.datashares.get(&name).ok_or_else(refusal)?;
+    let consumers =
+        [format!("NAMESPACE {}", catalog.namespace), format!("ACCOUNT {}", actor.account)];
+    let given = consumers.iter().any(|consumer| share.consumers.contains(consumer));
+    if !given || account.is_some_and(|account| account != scope.account) {
+        return Err(refusal());
+    }
+    let mut database = Database {
+        owner: actor.user.to_owned(),
+        from_datashare: Some(name.clone()),
+        ..Database::default()
+    };
+    for shared in &share.relations {
+        let Some((schema, relation)) = shared.split_once('.') else { continue };
+        let source = RelationName {
+            database: share.database.clone(),
+            schema: schema.to_owned(),
+            name: relation.to_owned(),
+        };
+        let Ok(found) = producer.relation(&source) else { continue };
+        let link = SharedRelation {
+            namespace: namespace.clone(),
+            database: source.database.clone(),
+            schema: source.schema.clone(),
+            relation: source.name.clone(),
+        };
+        let copy = Relation {
+            id: catalog.take_id(),
+            owner: actor.user.to_owned(),
+            kind: RelationKind::Shared(link),
+            columns: found.columns.clone(),
+            grants: vec![],
+        };
+        let empty = Schema { owner: actor.user.to_owned(), ..Schema::default() };
+        let schema = database.schemas.entry(schema.to_owned()).or_insert(empty);
+        schema.relations.insert(relation.to_owned(), copy);
+    }
+    Ok(database)
 }
 
 /// `has_table_privilege([user,] table, privilege)` and its relatives.

@@ -152,9 +152,7 @@ pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
 
 /// Parses on a thread of its own: sqlparser takes more stack for a nested query than a caller's
 /// thread may have left.
-fn with_room<T: Send>(
-    work: impl FnOnce() -> Result<T, SqlError> + Send,
-) -> Result<T, SqlError> {
+fn with_room<T: Send>(work: impl FnOnce() -> Result<T, SqlError> + Send) -> Result<T, SqlError> {
     thread::scope(|scope| {
         let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         let Ok(parsing) = started.map(thread::ScopedJoinHandle::join) else {

@@ -10,8 +10,8 @@ use sqlparser::ast::{
 use super::SqlError;
 use super::catalog::{Catalog, Privilege, Relation, RelationKind, RelationName};
 use super::compile::{
-    Compiled, Compiler, Output, Session, Source, SourceColumn, Typed, folded, quoted, rename,
-    unsupported,
+    Compiled, Compiler, Output, QUERY_DEPTH, Session, Source, SourceColumn, Typed, folded, quoted,
+    rename, unsupported,
 };
 use super::types::SqlType;
 use super::{parse, system};
@@ -367,6 +367,9 @@ impl Compiler<'_> {
             depth: self.session.depth + 1,
             ..self.session
         };
+        if inner.depth >= QUERY_DEPTH {
+            return Err(SqlError::new("views are nested too deeply"));
+        }
         match &relation.kind {
             RelationKind::View { query, late_binding } => {
                 let query = parse::query(query)?;

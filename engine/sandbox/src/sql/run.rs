@@ -57,7 +57,8 @@ impl Warehouse<'_> {
                     .map_err(|error| SqlError::new(format!("{}{reason}", error.message)));
             }
         }
-        let actor = Actor { user, database };
+        let account = self.scope.account.clone();
+        let actor = Actor { world: self.world, account: &account, user, database };
         if control::run(&mut self.catalog, &actor, &mut cursor)? {
             return Ok(ResultSet::default());
         }

@@ -659,8 +659,9 @@ fn deep_and_long_statements_end_in_an_answer() {
     assert_eq!(ask(&subqueries(25)), "1");
     assert_eq!(ask(&subqueries(500)), "ERROR: statement is nested too deeply");
     for level in 0..4 {
-        let inner = if level == 0 { subqueries(9) } else { format!("SELECT a FROM v{}", level - 1) };
-        let query = subqueries(9).replacen("SELECT 1 AS a", &inner, 1);
+        let last = format!("SELECT a FROM v{}", level - 1);
+        let inner = if level == 0 { "SELECT 1 AS a" } else { &last };
+        let query = subqueries(8).replacen("SELECT 1 AS a", inner, 1);
         let made = ask(&format!("CREATE VIEW v{level} AS {query}"));
         let expected = if level < 3 { "0" } else { "ERROR: statement is nested too deeply" };
         assert_eq!(made, expected, "v{level}");
@@ -736,6 +737,7 @@ fn a_shared_relation_shows_another_warehouse_s_rows() {
     consumer.ensure_user("IAMR:reader", false);
     let reader = Grantee::User("IAMR:reader".to_owned());
     consumer.grant_schema("dev", "subscribed", &[Privilege::Usage], &reader).unwrap();
+    datashare_statements(&mut producer, &mut consumer);
     let sql = "SELECT manager FROM \"dev\".\"subscribed\".\"regions\" WHERE region = 'west'";
     assert_eq!(
         answer(&mut consumer, "IAMR:reader", sql),
@@ -756,4 +758,28 @@ fn a_shared_relation_shows_another_warehouse_s_rows() {
         })
         .unwrap();
     assert_eq!(left, 0);
+}
+
+/// The same in SQL: a share, and a database made from it.
+fn datashare_statements(producer: &mut Warehouse<'_>, consumer: &mut Warehouse<'_>) {
+    let make = format!(
+        "CREATE DATABASE market FROM DATASHARE market OF ACCOUNT '111111111111' NAMESPACE '{NAMESPACE}'"
+    );
+    answer(producer, "awsuser", "CREATE DATASHARE market");
+    answer(producer, "awsuser", "ALTER DATASHARE market ADD SCHEMA public");
+    answer(producer, "awsuser", "ALTER DATASHARE market ADD ALL TABLES IN SCHEMA public");
+    let refused = answer(consumer, "awsuser", &make);
+    assert!(refused.contains("is not shared with this namespace"), "{refused}");
+    answer(producer, "awsuser", "GRANT USAGE ON DATASHARE market TO ACCOUNT '222222222222'");
+    assert_eq!(answer(consumer, "awsuser", &make), "0");
+    assert_eq!(answer(consumer, "awsuser", "SELECT count(*) FROM market.public.sales"), "4");
+    consumer.ensure_user("guest", false);
+    let guest = "SELECT max(id) FROM market.public.sales";
+    assert_eq!(answer(consumer, "guest", guest), "ERROR: permission denied for schema public");
+    assert_eq!(answer(consumer, "awsuser", "GRANT USAGE ON DATABASE market TO guest"), "0");
+    assert_eq!(answer(consumer, "guest", guest), "4");
+    assert_eq!(
+        answer(consumer, "awsuser", "DELETE FROM market.public.sales"),
+        "ERROR: cross-database reference to database \"market\" is not supported"
+    );
 }

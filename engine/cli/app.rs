@@ -31,7 +31,13 @@ pub(crate) fn main() -> ExitCode {
             }
             failure.exit_code
         }
-        Err(_) => exit::BUG,
+        Err(_) => {
+            if drives && context.json {
+                let bug = Diagnostic::error(Code::Bug, "a bug in Piton, described on stderr");
+                driving::print_refusal(&Failure::of(bug));
+            }
+            exit::BUG
+        }
     };
     ExitCode::from(code)
 }
@@ -63,9 +69,9 @@ fn asks_for_lines() -> bool {
 }
 
 fn report_bug(info: &PanicHookInfo<'_>) {
-    let place = info.location().map_or_else(String::new, |place| {
-        format!(" ({}:{})", place.file(), place.line())
-    });
+    let place = info
+        .location()
+        .map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
     let payload = info.payload();
     let message = payload
         .downcast_ref::<&str>()

@@ -96,6 +96,12 @@ pub(crate) fn confirm(question: &str) -> bool {
         .is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
+/// A text of a script or of AWS, without what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.replace(obeyed, "\u{fffd}")
+}
+
 /// Rows under headings, each column as wide as its widest cell.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -129,7 +135,7 @@ pub(crate) fn shell_word(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{shell_word, table};
+    use super::{printable, shell_word, table};
 
     #[test]
     fn words_are_quoted_for_the_shell() {
@@ -137,6 +143,11 @@ mod tests {
         assert_eq!(shell_word("publisher"), "publisher");
         assert_eq!(shell_word("it's"), "'it'\\''s'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn no_text_moves_the_cursor() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\n");
     }
 
     #[test]

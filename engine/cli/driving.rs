@@ -96,7 +96,8 @@ fn listen(context: &Context, interrupt: Interrupt, screen: Arc<Screen>) {
             return;
         }
         interrupt.raise();
-        screen.line("stopping as soon as what is in flight is recorded; Ctrl-C again stops at once");
+        screen
+            .line("stopping as soon as what is in flight is recorded; Ctrl-C again stops at once");
         if tokio::signal::ctrl_c().await.is_ok() {
             screen.finish();
             std::process::exit(130);
@@ -126,7 +127,8 @@ fn tell_end(context: &Context, driven: &Driven) -> Result<(), Failure> {
     if end.status.is_final() {
         let report = Report::load(context.journal()?.as_ref(), run)?;
         for output in &report.outputs {
-            console::out(&format!("  {}: {}", output.name, plain(&output.value)));
+            let line = format!("  {}: {}", output.name, plain(&output.value));
+            console::out(&console::printable(&line));
         }
     }
     tell_next(context, run, end)
@@ -160,24 +162,27 @@ fn next_commands(context: &Context, run: &RunId, end: &RunEnd) -> Result<Vec<Str
     let journal = context.journal()?;
     let row = journal.find(&run.0)?;
     let resume = |flags: &[&str]| {
-        let words: Vec<&str> = ["resume", &run.0].into_iter().chain(flags.iter().copied()).collect();
+        let words: Vec<&str> =
+            ["resume", &run.0].into_iter().chain(flags.iter().copied()).collect();
         context.command(&words)
     };
     let mut lines = Vec::new();
     match end.status {
         RunStatus::Suspended => {
-            let asks_people = end.waiting_for.iter().any(|waiting| {
-                matches!(waiting.kind, WaitingKind::Approval | WaitingKind::Manual)
-            });
+            let asks_people = end
+                .waiting_for
+                .iter()
+                .any(|waiting| matches!(waiting.kind, WaitingKind::Approval | WaitingKind::Manual));
             if asks_people {
-                let directory = Directory::of(context, row.summary.world.as_deref())?;
+                let directory = Directory::known(context, row.summary.world.as_deref());
                 for gate in journal.open_gates(run)? {
                     let item = InboxItem::new(context, run, &gate, &directory);
                     lines.push(format!("to approve {}:  {}", item.gate, item.approve_with));
                     lines.push(format!("to reject it:  {}", item.reject_with));
                 }
             }
-            if let Some(Reason::Credentials { renew_with: Some(command), .. }) = &row.summary.reason {
+            if let Some(Reason::Credentials { renew_with: Some(command), .. }) = &row.summary.reason
+            {
                 lines.push(format!("to renew the credentials:  {command}"));
             }
             lines.push(format!("then go on with:  {}", resume(&[])));
@@ -212,4 +217,3 @@ pub(crate) fn print_refusal(failure: &Failure) {
     let error = failure.diagnostics.first();
     console::json_line(&EndLine::refused(failure.run.as_deref(), failure.exit_code, error));
 }
-

@@ -52,6 +52,13 @@ impl Failure {
         Self::of(Diagnostic::error(Code::Storage, message))
     }
 
+    /// What is wrong, in one line.
+    pub(crate) fn message(&self) -> String {
+        let messages: Vec<&str> =
+            self.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        messages.join("; ")
+    }
+
     /// The same with one more hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(diagnostic) = self.diagnostics.first_mut() {

@@ -32,13 +32,21 @@ pub(crate) enum Directory {
 }
 
 impl Directory {
-    /// The directory of a run.
-    pub(crate) fn of(context: &Context, world: Option<&str>) -> Result<Self, Failure> {
+    fn of(context: &Context, world: Option<&str>) -> Result<Self, Failure> {
         let Some(name) = world else {
             let accounts = context.accounts()?;
             return Ok(Self::Aliases(accounts.accounts.into_keys().collect()));
         };
         Self::of_world(&context.home()?.worlds().stored(name)?)
+    }
+
+    /// The directory as far as it can be read: what waits is shown even where nobody can be
+    /// suggested, because a world is gone or piton.toml is wrong.
+    pub(crate) fn known(context: &Context, world: Option<&str>) -> Self {
+        Self::of(context, world).unwrap_or_else(|_| match world {
+            Some(_) => Self::World(Vec::new()),
+            None => Self::Aliases(Vec::new()),
+        })
     }
 
     fn of_world(world: &World) -> Result<Self, Failure> {
@@ -242,7 +250,13 @@ pub(crate) fn field_value(rule: Option<&Value>, text: &str) -> Value {
     }
 }
 
-/// Open gates of every run that has any, newest run first.
+/// Whether the answers so far settle a gate: it is closed as soon as somebody drives the run.
+pub(crate) fn is_decided(gate: &OpenGate) -> bool {
+    let last = gate.decisions.last().map_or(gate.opened_at, |decision| decision.at);
+    gate::verdict(&gate.request, &gate.decisions, last).is_some()
+}
+
+/// Gates of every run that wait for somebody, newest run first.
 pub(crate) fn open_everywhere(context: &Context) -> Result<Vec<(RunRow, OpenGate)>, Failure> {
     let journal = context.journal()?;
     let mut open = Vec::new();
@@ -250,29 +264,25 @@ pub(crate) fn open_everywhere(context: &Context) -> Result<Vec<(RunRow, OpenGate
         if row.summary.gates.is_empty() || row.status().is_final() {
             continue;
         }
-        for gate in journal.open_gates(&row.run)? {
-            open.push((row.clone(), gate));
-        }
+        let undecided = journal.open_gates(&row.run)?.into_iter().filter(|gate| !is_decided(gate));
+        open.extend(undecided.map(|gate| (row.clone(), gate)));
     }
     Ok(open)
 }
 
 /// Rows of the inbox for these gates.
-pub(crate) fn items(
-    context: &Context,
-    open: &[(RunRow, OpenGate)],
-) -> Result<Vec<InboxItem>, Failure> {
+pub(crate) fn items(context: &Context, open: &[(RunRow, OpenGate)]) -> Vec<InboxItem> {
     let mut directories: HashMap<Option<String>, Directory> = HashMap::new();
     let mut items = Vec::new();
     for (row, gate) in open {
         let world = row.summary.world.clone();
         if !directories.contains_key(&world) {
-            let directory = Directory::of(context, world.as_deref())?;
+            let directory = Directory::known(context, world.as_deref());
             directories.insert(world.clone(), directory);
         }
         items.push(InboxItem::new(context, &row.run, gate, &directories[&world]));
     }
-    Ok(items)
+    items
 }
 
 /// Who may decide, in words.

@@ -28,12 +28,12 @@ impl Home {
             .map(Path::to_owned)
             .or_else(|| variable("PITON_HOME").map(PathBuf::from))
             .or_else(|| variable("XDG_STATE_HOME").map(|state| Path::new(&state).join("piton")))
-            .or_else(|| {
-                variable("HOME").map(|home| Path::new(&home).join(".local/state/piton"))
-            })
+            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state/piton")))
             .ok_or_else(|| {
-                Failure::usage("there is no folder to keep runs in: neither HOME nor PITON_HOME is set")
-                    .hint("name one with --home DIR")
+                Failure::usage(
+                    "there is no folder to keep runs in: neither HOME nor PITON_HOME is set",
+                )
+                .hint("name one with --home DIR")
             })?;
         Ok(Self { folder })
     }
@@ -88,8 +88,7 @@ fn create_key(folder: &Path, path: &Path) -> io::Result<()> {
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     getrandom::fill(&mut name).map_err(io::Error::other)?;
     let draft = folder.join(format!("secret.key.{:016x}", u64::from_be_bytes(name)));
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let linked = file
         .write_all(&key)
         .and_then(|()| file.sync_all())

@@ -80,9 +80,9 @@ impl Terminal {
             GateKind::Approval => "Approval",
             GateKind::Manual => "By hand",
         };
-        console::err(&format!("{what}: {}", request.name));
+        console::err(&console::printable(&format!("{what}: {}", request.name)));
         if let Some(instructions) = &request.instructions {
-            console::err(instructions);
+            console::err(&console::printable(instructions));
         }
         if !request.show.is_null() {
             console::err(&indented(&masked(&request.show)));
@@ -117,7 +117,10 @@ impl Terminal {
     fn choose(&self, eligible: &[Decider]) -> Option<Decider> {
         let name = |decider: &Decider| {
             let arn = decider.principal.stable_arn();
-            decider.alias.as_ref().map_or_else(|| arn.to_owned(), |alias| format!("{alias} ({arn})"))
+            decider
+                .alias
+                .as_ref()
+                .map_or_else(|| arn.to_owned(), |alias| format!("{alias} ({arn})"))
         };
         if let [only] = eligible {
             console::err(&format!("You decide as {}", name(only)));
@@ -127,7 +130,8 @@ impl Terminal {
         for (index, decider) in eligible.iter().enumerate() {
             console::err(&format!("  {}  {}", index + 1, name(decider)));
         }
-        let answer = self.question(&format!("As whom? [1-{}, Enter leaves it open]", eligible.len()))?;
+        let answer =
+            self.question(&format!("As whom? [1-{}, Enter leaves it open]", eligible.len()))?;
         let number: usize = answer.parse().ok()?;
         eligible.get(number.checked_sub(1)?).cloned()
     }
@@ -136,7 +140,8 @@ impl Terminal {
         let mut fields = Map::new();
         for (name, rule) in form.as_object().into_iter().flatten() {
             let doc = rule.get("doc").and_then(Value::as_str).unwrap_or_default();
-            let allowed = rule.get("enum").map_or_else(String::new, |allowed| format!(" {allowed}"));
+            let allowed =
+                rule.get("enum").map_or_else(String::new, |allowed| format!(" {allowed}"));
             let text = self.question(&format!("{name}{allowed} {doc}:"))?;
             if !text.is_empty() {
                 fields.insert(name.clone(), gates::field_value(Some(rule), &text));

@@ -79,9 +79,12 @@ mod tests {
             .hint("did you mean `wring`?");
         diagnostic.frames.push(Frame { name: "prepare".to_owned(), place });
         let text = render(&diagnostic, &Renderer::plain().decor_style(DecorStyle::Ascii));
-        for part in
-            ["error[PT0102]: `wrong` is not defined", "poc.rhai:7:5", "in `prepare`", "did you mean"]
-        {
+        for part in [
+            "error[PT0102]: `wrong` is not defined",
+            "poc.rhai:7:5",
+            "in `prepare`",
+            "did you mean",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

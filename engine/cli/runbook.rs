@@ -36,7 +36,11 @@ impl Runbook {
             let program = Program::packaged(given).map_err(|problems| {
                 let folder = Path::new(given).is_dir();
                 let failure = Failure::all(problems);
-                if folder { failure.hint(format!("for the folder, write ./{given}")) } else { failure }
+                if folder {
+                    failure.hint(format!("for the folder, write ./{given}"))
+                } else {
+                    failure
+                }
             })?;
             let world = packaged_files(given)
                 .into_iter()

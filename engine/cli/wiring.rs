@@ -51,9 +51,10 @@ impl Surroundings {
     /// AWS itself, with the accounts of piton.toml.
     pub(crate) fn of_aws(context: &Context, run: &str) -> Result<Self, Failure> {
         let accounts = context.accounts()?;
-        let aws = context.runtime().block_on(Aws::network(accounts, run)).map_err(|problem| {
-            Failure::of(Diagnostic::error(Code::Configuration, problem))
-        })?;
+        let aws = context
+            .runtime()
+            .block_on(Aws::network(accounts, run))
+            .map_err(|problem| Failure::of(Diagnostic::error(Code::Configuration, problem)))?;
         Ok(Self { operations: Arc::new(aws), clock: Arc::new(MachineClock), world: None })
     }
 

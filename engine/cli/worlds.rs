@@ -123,9 +123,7 @@ impl Worlds {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let mut names: Vec<String> = entries
             .filter_map(Result::ok)
-            .filter_map(|entry| {
-                entry.file_name().to_str()?.strip_suffix(".db").map(str::to_owned)
-            })
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".db").map(str::to_owned))
             .collect();
         names.sort_unstable();
         names
@@ -136,9 +134,8 @@ impl Worlds {
     }
 
     fn open_file(&self, name: String, spec: &WorldSpec) -> Result<World, Failure> {
-        create_folder(&self.folder).map_err(|error| {
-            Failure::storage(format!("{}: {error}", self.folder.display()))
-        })?;
+        create_folder(&self.folder)
+            .map_err(|error| Failure::storage(format!("{}: {error}", self.folder.display())))?;
         let sandbox = Sandbox::open(&self.path(&name), spec, clocks::machine_date())?;
         Ok(World { name, sandbox: Arc::new(sandbox) })
     }

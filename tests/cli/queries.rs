@@ -37,8 +37,19 @@ fn ls_show_and_journal_have_the_promised_members() {
     assert_eq!(shown["accounts"][0]["alias"], "admin");
     let entries = env.piton(&["journal", &run, "--json"]).exits(0).json();
     let members = [
-        "seq", "key", "kind", "service", "operation", "account", "class", "input", "outcome",
-        "error", "token", "at", "hash",
+        "seq",
+        "key",
+        "kind",
+        "service",
+        "operation",
+        "account",
+        "class",
+        "input",
+        "outcome",
+        "error",
+        "token",
+        "at",
+        "hash",
     ];
     for (index, entry) in entries.as_array().unwrap().iter().enumerate() {
         has_members(entry, &members);
@@ -100,7 +111,8 @@ fn explain_knows_services_operations_and_members() {
 fn help_shows_what_a_runbook_takes() {
     let env = TestEnv::new();
     let help = env.piton(&["run", &runbook("quick"), "--help"]).exits(0);
-    for part in ["Quick", "who makes the role", "role <string> [preset piton-role]", "--wait-limit"] {
+    for part in ["Quick", "who makes the role", "role <string> [preset piton-role]", "--wait-limit"]
+    {
         assert!(help.stdout.contains(part), "{part}\n{}", help.stdout);
     }
     let plain = env.piton(&["run", "--help"]).exits(0);

@@ -10,7 +10,9 @@ fn html_is_one_file_with_nothing_from_outside_and_nothing_unescaped() {
     let run = env.rehearse("waiting", &[]).exits(0).run();
     env.piton(&["report", &run, "--format", "html", "-o", "report.html"]).exits(0);
     let html = fs::read_to_string(env.folder().join("report.html")).unwrap();
-    assert!(html.starts_with("<!doctype html>") || html.trim_start().starts_with("<!doctype html>"));
+    assert!(
+        html.starts_with("<!doctype html>") || html.trim_start().starts_with("<!doctype html>")
+    );
     for outside in ["http://", "https://", "<script", "<img", "<link", "@import", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }
@@ -58,7 +60,8 @@ fn decisions_are_in_the_report_with_who_and_why() {
 fn a_template_of_one_s_own_is_used_and_a_wrong_one_is_refused_with_its_line() {
     let env = TestEnv::new();
     let run = env.rehearse("quick", &[]).exits(0).run();
-    fs::write(env.folder().join("short.md.j2"), "{{ title }} of {{ run }}: {{ status }}\n").unwrap();
+    fs::write(env.folder().join("short.md.j2"), "{{ title }} of {{ run }}: {{ status }}\n")
+        .unwrap();
     let short = env.piton(&["report", &run, "--template", "short.md.j2"]).exits(0).stdout;
     assert_eq!(short, format!("Quick of {run}: succeeded\n"));
     fs::write(env.folder().join("wrong.md.j2"), "one\n{% for %}\n").unwrap();

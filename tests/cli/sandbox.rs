@@ -16,8 +16,17 @@ fn log_and_dump_tell_what_a_rehearsal_did() {
     let made = log.as_array().unwrap().iter().find(|call| call["operation"] == "CreateRole");
     let made = made.unwrap();
     for member in [
-        "seq", "at", "account", "principal", "service", "operation", "mutating", "effect", "status",
-        "error", "input",
+        "seq",
+        "at",
+        "account",
+        "principal",
+        "service",
+        "operation",
+        "mutating",
+        "effect",
+        "status",
+        "error",
+        "input",
     ] {
         assert!(made.get(member).is_some(), "{member}");
     }
@@ -35,7 +44,11 @@ fn each_rehearsal_has_a_new_world_unless_one_is_named() {
     let env = TestEnv::new();
     env.rehearse("quick", &[]).exits(0);
     env.rehearse("quick", &[]).exits(0);
-    fs_write(&env, "small.toml", "region = \"eu-central-1\"\n[[people]]\nalias = \"admin\"\nadministrator = true\n");
+    fs_write(
+        &env,
+        "small.toml",
+        "region = \"eu-central-1\"\n[[people]]\nalias = \"admin\"\nadministrator = true\n",
+    );
     let script = runbook("quick");
     let run = env.piton(&["run", &script, "--sandbox=small.toml", "--json"]).exits(0).run();
     let shown = env.piton(&["show", &run, "--json"]).exits(0).json();

@@ -34,8 +34,7 @@ pub(crate) fn run(context: &Context, args: CancelArgs) -> Outcome {
     let by = identity::known_name(context, &surroundings, args.as_alias.as_deref())?;
     let screen = Arc::new(Screen::new(false));
     let events = progress::sink(None, &screen);
-    let engine =
-        surroundings.engine(context, events, Arc::new(Nobody), Interrupt::default())?;
+    let engine = surroundings.engine(context, events, Arc::new(Nobody), Interrupt::default())?;
     let status = engine.cancel(&row.run, by, args.message)?;
     if context.json {
         console::document(&json!({"run": row.run, "status": status.as_str()}));

@@ -130,7 +130,10 @@ fn tell(
         return;
     }
     let again = if line.repeated { ", as before" } else { "" };
-    console::out(&format!("gate {} of run {run}: {} by {}{again}", line.gate, line.decision, line.by));
+    console::out(&format!(
+        "gate {} of run {run}: {} by {}{again}",
+        line.gate, line.decision, line.by
+    ));
     if choice.row.holder.is_none() && !args.resume {
         console::err(&format!("then go on with:  {}", line.resume_with));
     }
@@ -237,7 +240,7 @@ fn several(
     message: &str,
 ) -> Result<Failure, Failure> {
     let mut failure = Failure::of(Diagnostic::error(Code::AmbiguousGate, message));
-    for item in gates::items(context, open)? {
+    for item in gates::items(context, open) {
         failure = failure.hint(item.approve_with);
     }
     Ok(failure)
@@ -245,15 +248,13 @@ fn several(
 
 /// A refused decision with the command that the right person would use.
 fn explained(context: &Context, choice: &Choice, error: JournalError) -> Failure {
-    let is_eligibility =
-        matches!(&error, JournalError::Refused(gate::Refusal::NotEligible { .. }));
+    let is_eligibility = matches!(&error, JournalError::Refused(gate::Refusal::NotEligible { .. }));
     let failure = Failure::from(error);
     if !is_eligibility {
         return failure;
     }
     let world = choice.row.summary.world.as_deref();
-    // Without a directory there is nobody to suggest, and the refusal stands all the same.
-    let Ok(directory) = Directory::of(context, world) else { return failure };
+    let directory = Directory::known(context, world);
     match directory.next_eligible(&choice.gate) {
         Some(alias) => {
             let (run, gate) = (choice.row.run.0.as_str(), choice.gate.request.gate.as_str());

@@ -7,11 +7,11 @@ use clap::Args;
 use piton_runner::engine::journal_diagnostic;
 use serde::Serialize;
 
+use crate::console;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, exit};
 use crate::home::create_folder;
 use crate::wiring::{Surroundings, identify_diagnostic};
-use crate::console;
 
 /// Check the home folder, the journal, the key and piton.toml
 #[derive(Args)]
@@ -42,10 +42,9 @@ impl Check {
         match result {
             Ok(detail) => Self { name, ok: true, detail, hints: Vec::new() },
             Err(failure) => {
-                let hints = failure.diagnostics.iter().flat_map(|d| d.hints.clone()).collect();
-                let messages: Vec<String> =
-                    failure.diagnostics.into_iter().map(|d| d.message).collect();
-                Self { name, ok: false, detail: messages.join("; "), hints }
+                let detail = failure.message();
+                let hints = failure.diagnostics.into_iter().flat_map(|d| d.hints).collect();
+                Self { name, ok: false, detail, hints }
             }
         }
     }
@@ -91,9 +90,8 @@ fn home(context: &Context) -> Result<String, Failure> {
 }
 
 fn journal(context: &Context) -> Result<String, Failure> {
-    let runs = context.journal()?.runs().map_err(|error| {
-        Failure::of(journal_diagnostic(&error))
-    })?;
+    let runs =
+        context.journal()?.runs().map_err(|error| Failure::of(journal_diagnostic(&error)))?;
     let waiting = runs.iter().filter(|row| !row.status().is_final()).count();
     Ok(format!("{} runs, {waiting} not ended", runs.len()))
 }

@@ -118,7 +118,9 @@ fn services(context: &Context) {
     }
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| vec![row.service.to_owned(), row.operations.to_string(), row.left_out.join(", ")])
+        .map(|row| {
+            vec![row.service.to_owned(), row.operations.to_string(), row.left_out.join(", ")]
+        })
         .collect();
     console::out(&console::table(&["service", "operations", "left out"], &cells));
 }
@@ -130,7 +132,9 @@ fn model(name: &str) -> Result<&'static Model, Failure> {
             Diagnostic::error(Code::UnknownService, format!("there is no service `{name}`"));
         Failure::of(match suggest::nearest(name, known()) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic.hint(format!("services: {}", known().collect::<Vec<_>>().join(", "))),
+            None => {
+                diagnostic.hint(format!("services: {}", known().collect::<Vec<_>>().join(", ")))
+            }
         })
     })
 }
@@ -203,7 +207,9 @@ fn operation(context: &Context, model: &Model, operation: &Operation) {
         found_by: reviewed.and_then(|row| row.find.as_ref()).map(|find| find.operation.clone()),
         pages: model.paginators.contains_key(&operation.name),
         input: model.input_shape(operation).map_or_else(Vec::new, |shape| members(model, shape, 1)),
-        output: model.output_shape(operation).map_or_else(Vec::new, |shape| members(model, shape, 1)),
+        output: model
+            .output_shape(operation)
+            .map_or_else(Vec::new, |shape| members(model, shape, 1)),
         errors: operation.errors.iter().map(|error| error_row(model, &error.shape)).collect(),
         operation: name,
     };

@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, args: &InboxArgs) -> Outcome {
         let run = context.journal()?.find(prefix)?.run;
         open.retain(|(row, _)| row.run == run);
     }
-    let items = gates::items(context, &open)?;
+    let items = gates::items(context, &open);
     if context.json {
         console::document(&items);
         return Ok(exit::DONE);
@@ -30,7 +30,10 @@ pub(crate) fn run(context: &Context, args: &InboxArgs) -> Outcome {
     }
     for (item, (row, gate)) in items.iter().zip(&open) {
         let since = views::moment(item.opened_at);
-        console::out(&format!("{}  (run {} of {}, since {since})", item.gate, item.run, row.runbook));
+        console::out(&format!(
+            "{}  (run {} of {}, since {since})",
+            item.gate, item.run, row.runbook
+        ));
         console::out(&format!("  for {}, {} needed", gates::who_may(&gate.request), item.need));
         if let Some(at) = item.expires_at {
             console::out(&format!("  expires {}", views::moment(at)));
@@ -39,7 +42,7 @@ pub(crate) fn run(context: &Context, args: &InboxArgs) -> Outcome {
             console::out(&format!("  {} by {}", decision.decision, decision.by));
         }
         if let Some(instructions) = &gate.request.instructions {
-            console::out(&format!("  {instructions}"));
+            console::out(&console::printable(&format!("  {instructions}")));
         }
         if !item.show.is_null() {
             let text = serde_json::to_string_pretty(&item.show).expect("a view is plain data");

@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &JournalArgs) -> Outcome {
     }
     match context.json {
         true => console::document(&views),
-        false => views.iter().for_each(|view| console::out(&view.line())),
+        false => views.iter().for_each(|view| console::out(&console::printable(&view.line()))),
     }
     Ok(exit::DONE)
 }

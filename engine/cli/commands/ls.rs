@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use crate::console;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, exit};
 use crate::views::{self, RunView};
-use crate::console;
 
 /// List runs, newest first
 #[derive(Args)]

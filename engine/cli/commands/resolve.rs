@@ -71,11 +71,14 @@ pub(crate) fn run(context: &Context, args: &ResolveArgs) -> Outcome {
 fn doubt<'a>(row: &'a RunRow, given: &str) -> Result<&'a [Candidate], Failure> {
     match &row.summary.reason {
         Some(Reason::Doubt { key, candidates, .. }) if key.as_str() == given => Ok(candidates),
-        Some(Reason::Doubt { key, .. }) => Err(wrong_state(format!(
-            "run {} is in doubt about {key}, not about {given}",
-            row.run
+        Some(Reason::Doubt { key, .. }) => {
+            Err(wrong_state(format!("run {} is in doubt about {key}, not about {given}", row.run)))
+        }
+        _ => Err(wrong_state(format!(
+            "run {} is {} and in doubt about nothing",
+            row.run,
+            row.status()
         ))),
-        _ => Err(wrong_state(format!("run {} is {} and in doubt about nothing", row.run, row.status()))),
     }
 }
 
@@ -84,11 +87,7 @@ fn wrong_state(message: String) -> Failure {
         .hint("`piton status RUN` says what it waits for")
 }
 
-fn adopted(
-    id: &str,
-    output: Option<&str>,
-    candidates: &[Candidate],
-) -> Result<Value, Failure> {
+fn adopted(id: &str, output: Option<&str>, candidates: &[Candidate]) -> Result<Value, Failure> {
     if let Some(text) = output {
         return serde_json::from_str(text)
             .map_err(|error| Failure::usage(format!("--output is not JSON: {error}")));

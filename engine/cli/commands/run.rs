@@ -79,7 +79,7 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
         return Err(Failure::usage("not started"));
     }
     let start = Start {
-        run,
+        run: run.clone(),
         source: Some(runbook.source),
         program: runbook.program,
         params,
@@ -89,7 +89,11 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
         requester,
         options,
     };
-    driving::drive(context, &surroundings, |engine| engine.start(start))
+    let journal = context.journal()?;
+    driving::drive(context, &surroundings, |engine| engine.start(start)).map_err(|failure| {
+        // What went wrong may have come before the run was there, or after.
+        if journal.find(&run.0).is_ok() { failure.about(&run.0) } else { failure }
+    })
 }
 
 fn help(given: Option<&str>) -> Outcome {
@@ -145,7 +149,12 @@ fn agreed(
         let identified = surroundings.operations.identify(&reference);
         rows.push(match context.runtime().block_on(identified) {
             _ if account.created_here => {
-                vec![account.alias.clone(), String::new(), "made by the run".to_owned(), String::new()]
+                vec![
+                    account.alias.clone(),
+                    String::new(),
+                    "made by the run".to_owned(),
+                    String::new(),
+                ]
             }
             Ok(principal) => {
                 vec![account.alias.clone(), principal.account, principal.arn, principal.region]

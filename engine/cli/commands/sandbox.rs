@@ -149,7 +149,9 @@ fn announce(context: &Context, world: &str, endpoint: &str, people: &[piton_sand
     console::out(&format!("export AWS_ENDPOINT_URL={endpoint}"));
     for person in people {
         console::out(&format!("\n# {}: {}", person.alias, person.arn));
-        console::out(&format!("export AWS_REGION={}", person.region));
+        // boto3 and version 1 of the AWS CLI know the second name alone.
+        let region = &person.region;
+        console::out(&format!("export AWS_REGION={region} AWS_DEFAULT_REGION={region}"));
         console::out(&format!("export AWS_ACCESS_KEY_ID={}", person.access_key_id));
         console::out(&format!("export AWS_SECRET_ACCESS_KEY={}", person.secret_access_key));
     }

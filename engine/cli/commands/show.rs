@@ -142,7 +142,7 @@ fn section<T>(title: &str, items: impl IntoIterator<Item = T>, line: impl Fn(T) 
     let mut items = items.into_iter().peekable();
     if items.peek().is_some() {
         console::out(title);
-        items.for_each(|item| console::out(&format!("  {}", line(item))));
+        items.for_each(|item| console::out(&console::printable(&format!("  {}", line(item)))));
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, exit};
-use crate::gates::{Directory, InboxItem, who_may};
+use crate::gates::{self, Directory, InboxItem};
 use crate::views::RunView;
 use crate::{clocks, console, views};
 
@@ -57,13 +57,13 @@ struct WouldResume {
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
     let journal = context.journal()?;
     let row = journal.find(&args.run)?;
-    let gates = journal.open_gates(&row.run)?;
+    let open = journal.open_gates(&row.run)?;
     let view = StatusView {
         run: RunView::from(&row),
         since: row.summary.updated_at,
         holder: row.holder.clone(),
-        actions: actions(context, &row, &gates)?,
-        would_resume: would_resume(context, &row, &gates)?,
+        actions: actions(context, &row, &open),
+        would_resume: would_resume(context, &row, &open)?,
         error: row.summary.error.clone(),
     };
     match context.json {
@@ -83,9 +83,8 @@ fn show(row: &RunRow, view: &StatusView) {
         console::out(&format!("{}: {}", error.code, error.message));
     }
     for action in &view.actions {
-        let since = action.since.map_or_else(String::new, |at| {
-            format!(" since {}", views::moment(at))
-        });
+        let since =
+            action.since.map_or_else(String::new, |at| format!(" since {}", views::moment(at)));
         console::out(&format!("{}{since}, for {}:", action.what, action.who));
         console::out(&format!("  {}", action.command));
     }
@@ -103,20 +102,21 @@ fn show(row: &RunRow, view: &StatusView) {
     }
 }
 
-fn actions(context: &Context, row: &RunRow, gates: &[OpenGate]) -> Result<Vec<Action>, Failure> {
+fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Vec<Action> {
     let run = row.run.0.as_str();
     let mut actions = Vec::new();
-    let directory = Directory::of(context, row.summary.world.as_deref())?;
-    for gate in gates.iter().filter(|gate| !is_decided(gate)) {
+    let directory = Directory::known(context, row.summary.world.as_deref());
+    for gate in open.iter().filter(|gate| !gates::is_decided(gate)) {
         let item = InboxItem::new(context, &row.run, gate, &directory);
         actions.push(Action {
             what: format!("gate {} is open", item.gate),
             since: Some(gate.opened_at),
-            who: who_may(&gate.request),
+            who: gates::who_may(&gate.request),
             command: item.approve_with,
         });
     }
-    if let Some(Reason::Credentials { alias, renew_with: Some(command), .. }) = &row.summary.reason {
+    if let Some(Reason::Credentials { alias, renew_with: Some(command), .. }) = &row.summary.reason
+    {
         actions.push(Action {
             what: format!("the credentials of {alias} do not work"),
             since: Some(row.summary.updated_at),
@@ -148,19 +148,13 @@ fn actions(context: &Context, row: &RunRow, gates: &[OpenGate]) -> Result<Vec<Ac
             command: context.command(&words),
         });
     }
-    Ok(actions)
-}
-
-/// Whether the answers so far settle a gate, so that the next driver goes on there.
-fn is_decided(gate: &OpenGate) -> bool {
-    let last = gate.decisions.last().map_or(gate.opened_at, |decision| decision.at);
-    gate::verdict(&gate.request, &gate.decisions, last).is_some()
+    actions
 }
 
 fn would_resume(
     context: &Context,
     row: &RunRow,
-    gates: &[OpenGate],
+    open: &[OpenGate],
 ) -> Result<WouldResume, Failure> {
     let mut problems = Vec::new();
     if let Some(holder) = &row.holder {
@@ -178,19 +172,19 @@ fn would_resume(
     }
     let home = context.home()?;
     let mut now = clocks::machine_now();
-    if let Some(name) = &row.summary.world {
-        match home.worlds().stored(name) {
+    match &row.summary.world {
+        Some(name) => match home.worlds().stored(name) {
             Ok(world) => now = clocks::timestamp(world.sandbox.now()?),
             Err(_) => problems.push(format!("its world {name} is gone")),
-        }
+        },
+        None => problems.extend(context.accounts().err().map(|failure| failure.message())),
     }
     if !journal.sealed(&row.run)?.is_empty() && !home.key_path().is_file() {
-        problems.push(format!("{} is gone, and secrets are sealed with it", home.key_path().display()));
+        problems
+            .push(format!("{} is gone, and secrets are sealed with it", home.key_path().display()));
     }
     let waits_for_people = matches!(row.summary.reason, Some(Reason::Gates))
-        && gates
-            .iter()
-            .all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none());
+        && open.iter().all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none());
     // A virtual clock waits for nothing but people.
     let waits_for_time = match &row.summary.reason {
         Some(Reason::Timer { until, .. }) => row.summary.world.is_none() && *until > now,

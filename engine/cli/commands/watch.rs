@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, args: &WatchArgs) -> Outcome {
                 let view = rows.row(entry);
                 match context.json {
                     true => console::json_line(&view),
-                    false => console::out(&view.line()),
+                    false => console::out(&console::printable(&view.line())),
                 }
             }
         }

@@ -49,10 +49,9 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
         EventKind::StepOpened { path, name, depth } => {
             ("step_opened", json!({"path": path, "name": name, "depth": depth}))
         }
-        EventKind::StepClosed { path, name, ok, took } => (
-            "step_closed",
-            json!({"path": path, "name": name, "ok": ok, "took_ms": took.millis()}),
-        ),
+        EventKind::StepClosed { path, name, ok, took } => {
+            ("step_closed", json!({"path": path, "name": name, "ok": ok, "took_ms": took.millis()}))
+        }
         EventKind::Calling { key, account, service, operation } => (
             "calling",
             json!({

@@ -9,7 +9,7 @@ use piton_core::ports::{EventSink, OpenGate};
 use serde_json::Value;
 
 use super::Screen;
-use crate::{gates, render};
+use crate::{console, gates, render};
 
 /// The sink for people.
 pub(crate) struct Lines {
@@ -40,7 +40,11 @@ impl Lines {
     /// A line at the depth of the steps that are open.
     fn nested(&self, text: &str) {
         let depth = self.seen().depths.len();
-        self.screen.line(&format!("{}{text}", "  ".repeat(depth)));
+        self.at_depth(depth, text);
+    }
+
+    fn at_depth(&self, depth: usize, text: &str) {
+        self.screen.line(&console::printable(&format!("{}{text}", "  ".repeat(depth))));
     }
 
     /// Whether this is the first time.
@@ -56,7 +60,7 @@ impl EventSink for Lines {
                 let world = world.as_ref().map_or_else(String::new, |world| {
                     format!(" (rehearsal in the sandbox, world {world})")
                 });
-                self.screen.line(&format!("run {}: {title}{world}", event.run));
+                self.at_depth(0, &format!("run {}: {title}{world}", event.run));
             }
             EventKind::Resumed { recorded } => {
                 self.screen.line(&format!("run {} goes on after {recorded} entries", event.run));
@@ -73,8 +77,7 @@ impl EventSink for Lines {
             EventKind::StepClosed { path, name, ok, took } => {
                 // Its line may come after the next step's beginning: it has its own depth.
                 let depth = self.seen().depths.remove(path).unwrap_or(1).saturating_sub(1);
-                let line = format!("{} {name}, {took}", word(*ok));
-                self.screen.line(&format!("{}{line}", "  ".repeat(depth)));
+                self.at_depth(depth, &format!("{} {name}, {took}", word(*ok)));
             }
             EventKind::Calling { account, service, operation, .. } => {
                 self.screen.activity(&format!("{service}.{operation} as {account}"));
@@ -135,8 +138,9 @@ fn seen_state(state: &Value) -> String {
 
 fn gate_line(gate: &OpenGate) -> String {
     let request = &gate.request;
-    let until =
-        request.expires_at.map_or_else(String::new, |at| format!(", until {}", crate::views::moment(at)));
+    let until = request
+        .expires_at
+        .map_or_else(String::new, |at| format!(", until {}", crate::views::moment(at)));
     format!("gate {} is open for {}{until}", request.gate, gates::who_may(request))
 }
 

@@ -112,9 +112,10 @@ impl EntryView {
             _ => self.gist(),
         };
         let account = self.account.as_ref().map_or_else(String::new, |as_| format!(" as {as_}"));
-        let error = self.error.as_ref().map_or_else(String::new, |error| {
-            format!(": {}: {}", error.code, error.message)
-        });
+        let error = self
+            .error
+            .as_ref()
+            .map_or_else(String::new, |error| format!(": {}: {}", error.code, error.message));
         let key = self.key.as_ref().map_or_else(String::new, |key| format!("  ({key})"));
         format!("{:>5}  {at}  {:<12} {what}{account}{error}{key}", self.seq, self.kind)
     }

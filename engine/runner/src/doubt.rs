@@ -99,12 +99,12 @@ impl Driver {
         let Some(finder) = reviewed.and_then(|reviewed| reviewed.find.as_ref()) else {
             return Err(self.doubt(sending, "no search is known for it", Vec::new()));
         };
-        let searched = self.read(sending, &finder.operation, finder.search_input(&call.input));
+        let searched = self.read(sending, &finder.operation, &finder.search_input(&call.input));
         let found = match searched {
             Ok(answer) => finder.judge(&call.input, &answer, sent_at),
             Err(Failure::Halt(halt)) => return Err(halt),
             Err(Failure::Call(CallFailure::Refused(error)))
-                if finder.none_on.iter().any(|code| *code == error.code) =>
+                if finder.none_on.contains(&error.code) =>
             {
                 Found::Nothing
             }
@@ -140,7 +140,7 @@ impl Driver {
         let input = &sending.call.input;
         let whole = match finder.then_input(input, found) {
             None => found.clone(),
-            Some((operation, input)) => match self.read(sending, operation, input) {
+            Some((operation, input)) => match self.read(sending, operation, &input) {
                 Ok(answer) => answer,
                 Err(Failure::Halt(halt)) => return Err(halt),
                 Err(Failure::Call(failure)) => return Err(self.cannot_send(failure)),
@@ -150,7 +150,12 @@ impl Driver {
     }
 
     /// A read in the name of a call in doubt; not recorded, since its outcome is.
-    fn read(&self, sending: &Sending<'_>, operation: &str, input: Value) -> Result<Value, Failure> {
+    fn read(
+        &self,
+        sending: &Sending<'_>,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Value, Failure> {
         let (operation, all_pages) = match operation.strip_suffix("_all") {
             Some(first) => (first, true),
             None => (operation, false),
@@ -159,7 +164,7 @@ impl Driver {
             account: sending.call.account.clone(),
             service: sending.call.service.clone(),
             operation: operation.to_owned(),
-            input: secret::resolved(&input, &mut |origin| self.secret(origin))?,
+            input: secret::resolved(input, &mut |origin| self.secret(origin))?,
         };
         let operations = self.engine.ports.operations.as_ref();
         let answer = if all_pages {

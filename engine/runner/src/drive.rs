@@ -11,14 +11,14 @@ use piton_core::event::{EventKind, RunEnd};
 use piton_core::key::Key;
 use piton_core::ports::{CallFailure, IdentifyError, JournalError, Mail, RunId, failure_text};
 use piton_core::replay::{Machine, Stop};
-use piton_core::status::{Reason, RunSummary};
+use piton_core::status::{Reason, RunStatus, RunSummary};
 use piton_core::time::{Span, Timestamp};
 use piton_script::evaluate::{Evaluation, on_script_thread};
 use piton_script::host::Halt;
 use piton_script::{Program, Raised};
 use serde_json::{Map, Value};
 
-use crate::engine::{Driven, Engine, Options, RunnerError};
+use crate::engine::{Driven, Engine, Options, RunnerError, journal_diagnostic};
 use crate::heart::Heart;
 use crate::lifecycle::end_cancelled;
 use crate::recorder::Recorder;
@@ -312,7 +312,7 @@ pub(crate) fn drive(driver: Driver) -> Result<Driven, RunnerError> {
         Ok(()) => evaluate(&driver),
     };
     heart.stop();
-    let result = conclude(&driver, evaluation);
+    let result = conclude(&driver, evaluation).or_else(|error| stopped_by_storage(&driver, error));
     if let Ok(driven) = &result {
         let end = Box::new(driven.end.clone());
         driver.state().recorder.tell_now(driver.now(), EventKind::End(end));
@@ -343,6 +343,22 @@ fn evaluate(driver: &Arc<Driver>) -> Evaluation {
             let diagnostic = Diagnostic::error(Code::Bug, message);
             Evaluation::Raised(Box::new(Raised { diagnostic, thrown: None }))
         })
+}
+
+/// A disk that does not take entries ends the driving and nothing else: the run is where its last
+/// entry is, and goes on when the disk is mended.
+fn stopped_by_storage(driver: &Driver, error: RunnerError) -> Result<Driven, RunnerError> {
+    match error {
+        RunnerError::Journal(error @ JournalError::Storage(_)) => {
+            let end = RunEnd {
+                status: RunStatus::Interrupted,
+                waiting_for: Vec::new(),
+                error: Some(journal_diagnostic(&error)),
+            };
+            Ok(Driven { run: driver.run.clone(), end })
+        }
+        error => Err(error),
+    }
 }
 
 /// Records how the evaluation ended.

@@ -52,12 +52,12 @@ impl Driver {
             self.take_decisions(&mut gate)?;
             let now = self.now();
             if let Some(result) = gate::verdict(&gate.request, &gate.decisions, now) {
-                return self.close_gate(spec, &gate.key, result);
+                return self.close_gate(spec, &gate.key, &result);
             }
             if let (Some(call), Some(rule)) = (settled.as_mut(), &spec.settled_by)
                 && let Some(result) = self.ask_world(&gate, rule, &mut **call)?
             {
-                return self.close_gate(spec, &gate.key, result);
+                return self.close_gate(spec, &gate.key, &result);
             }
             {
                 let mut state = self.state();
@@ -223,7 +223,7 @@ impl Driver {
         }
     }
 
-    fn close_gate(&self, spec: &GateSpec, key: &Key, result: GateResult) -> Result<Value, Halt> {
+    fn close_gate(&self, spec: &GateSpec, key: &Key, result: &GateResult) -> Result<Value, Halt> {
         let at: Timestamp = self.now();
         let mut state = self.state();
         let State { machine, recorder, .. } = &mut *state;
@@ -231,7 +231,7 @@ impl Driver {
         recorder.tell(at, EventKind::GateClosed(Box::new(result.clone())));
         self.commit(&mut state)?;
         drop(state);
-        answer(spec, &result)
+        answer(spec, result)
     }
 }
 

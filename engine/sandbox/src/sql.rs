@@ -11,17 +11,20 @@
 //!
 //! # Layout
 //! - `parse`: text to statements; `run`: which statement is whose.
-//! - `compile`, `relation`, `expr`, `function`, `aggregate`, `cast`: queries to SQLite's text.
-//! - `ddl`, `dml`, `control`: statements that change relations, rows, and rights.
+//! - `compile`, `clause`, `relation`, `expr`, `function`, `aggregate`, `cast`: queries to SQLite's text.
+//! - `ddl`, `alter`, `dml`, `control`, `datashare`: statements that change relations, rows, and rights.
 //! - `system`: `pg_*`, `information_schema`, `svv_*`.
 //! - `types`, `scalar`, `calendar`: types, the functions that SQLite runs, dates.
 
 mod aggregate;
+mod alter;
 mod calendar;
 mod cast;
 mod catalog;
+mod clause;
 mod compile;
 mod control;
+mod datashare;
 mod ddl;
 mod dml;
 mod expr;

@@ -27,6 +27,23 @@ impl Declaration {
     pub fn param(&self, name: &str) -> Option<&ParamSpec> {
         self.params.iter().find(|param| param.name == name)
     }
+
+    /// What is wrong with an account alias: nothing, when it is declared.
+    pub(crate) fn undeclared(&self, alias: &str) -> Option<Diagnostic> {
+        let known = || self.accounts.iter().map(|account| account.alias.as_str());
+        if known().any(|declared| declared == alias) {
+            return None;
+        }
+        let message = format!("the runbook declares no account `{alias}`");
+        let hint = match suggest::nearest(alias, known()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if self.accounts.is_empty() => {
+                format!("add `accounts: #{{ {alias}: #{{ doc: \"...\" }} }}` to the declaration")
+            }
+            None => format!("declared: {}", known().collect::<Vec<_>>().join(", ")),
+        };
+        Some(Diagnostic::error(Code::UnknownAlias, message).hint(hint))
+    }
 }
 
 /// An account alias.

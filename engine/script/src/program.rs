@@ -253,6 +253,8 @@ struct Loader {
     standard_from_binary: bool,
     scripts: Vec<Script>,
     methods: BTreeSet<String>,
+    /// Account aliases that the scripts write out, with their places.
+    aliases: Vec<(String, Option<Place>)>,
     texts: BTreeSet<String>,
     problems: Vec<Diagnostic>,
 }
@@ -265,6 +267,7 @@ impl Loader {
             standard_from_binary: true,
             scripts: Vec::new(),
             methods: BTreeSet::new(),
+            aliases: Vec::new(),
             texts: BTreeSet::new(),
             problems: Vec::new(),
         }
@@ -290,6 +293,13 @@ impl Loader {
             _ => Ok(Declaration::default()),
         };
         let declaration = declaration.map_err(|problems| self.problems.extend(problems));
+        if let Ok(declaration) = &declaration {
+            let undeclared = self
+                .aliases
+                .drain(..)
+                .filter_map(|(alias, place)| Some(declaration.undeclared(&alias)?.at(place)));
+            self.problems.extend(undeclared);
+        }
         let (Ok(declaration), true) = (declaration, self.problems.is_empty()) else {
             return Err(std::mem::take(&mut self.problems));
         };
@@ -327,6 +337,9 @@ impl Loader {
                 Err(problem) => self.problems.push(problem.at(source.place(*position))),
             }
         }
+        self.aliases.extend(
+            survey.aliases.into_iter().map(|(alias, position)| (alias, source.place(position))),
+        );
         self.methods.extend(survey.methods);
         self.texts.extend(survey.texts);
         self.scripts.push(Script { source, ast });

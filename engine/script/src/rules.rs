@@ -16,6 +16,8 @@ pub(crate) struct Survey {
     pub(crate) imports: Vec<(String, Position)>,
     /// Imports whose path is computed.
     pub(crate) computed_imports: Vec<Position>,
+    /// Account aliases that are written out, with their positions.
+    pub(crate) aliases: Vec<(String, Position)>,
     /// Names that are called on something.
     pub(crate) methods: BTreeSet<String>,
     /// Texts in the file: a lone script names its assets by them.
@@ -45,10 +47,17 @@ pub(crate) fn survey(ast: &AST) -> Survey {
         Node::Expression(Expr::StringConstant(text, _)) => {
             survey.texts.insert(text.to_string());
         }
+        Node::Expression(Expr::FnCall(call, _)) if !call.is_qualified() && call.name == "aws" => {
+            if let Some(Expr::StringConstant(alias, position)) = call.args.first() {
+                survey.aliases.push((alias.to_string(), *position));
+            }
+        }
         _ => {}
     };
     everything(ast, &mut |node, _| see(node));
     survey.imports.sort_by_key(|(_, position)| *position);
+    survey.aliases.sort_by_key(|(_, position)| *position);
+    survey.aliases.dedup();
     survey
 }
 

@@ -1,6 +1,6 @@
 //! Secrets Manager: secrets, their versions and tags, and the window in which a deleted one returns.
 //!
-//! Left out: rotation, replication, resource policies.
+//! Left out: rotation, replication, putting resource policies (there never is one).
 
 mod list;
 mod password;
@@ -33,6 +33,7 @@ impl Service for SecretsManager {
             "DeleteSecret",
             "DescribeSecret",
             "GetRandomPassword",
+            "GetResourcePolicy",
             "GetSecretValue",
             "ListSecretVersionIds",
             "ListSecrets",
@@ -52,6 +53,7 @@ impl Service for SecretsManager {
             "DeleteSecret" => delete(call),
             "DescribeSecret" => describe(call),
             "GetRandomPassword" => password::random(call),
+            "GetResourcePolicy" => resource_policy(call),
             "GetSecretValue" => versions::get(call),
             "ListSecretVersionIds" => versions::list(call),
             "ListSecrets" => list::secrets(call),
@@ -136,6 +138,12 @@ fn create(call: &Call<'_>) -> Reply {
 fn describe(call: &Call<'_>) -> Reply {
     let (_, secret) = find(call, call.text("SecretId")).ok_or_else(no_secret)?;
     Ok(shown(&secret, "VersionIdsToStages"))
+}
+
+/// No secret has a policy of its own.
+fn resource_policy(call: &Call<'_>) -> Reply {
+    let (_, secret) = live(call)?;
+    Ok(json!({"ARN": secret.arn, "Name": secret.name}))
 }
 
 /// A secret as DescribeSecret and ListSecrets show it; they differ in one member's name.

@@ -11,7 +11,8 @@ use sqlparser::ast::{
 
 use super::SqlError;
 use super::cast::{as_text, implicit};
-use super::compile::{Compiler, Typed, direction, literal, unsupported};
+use super::clause::direction;
+use super::compile::{Compiler, Typed, literal, unsupported};
 use super::types::{SqlType, numeric_of};
 
 const AGGREGATES: [&str; 20] = [

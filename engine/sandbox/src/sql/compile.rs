@@ -9,13 +9,16 @@
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, OrderByExpr, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TopQuantity,
-    Value, Values, WildcardAdditionalOptions,
+    Cte, Distinct, Expr, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Values,
 };
 
 use super::SqlError;
 use super::catalog::Catalog;
+use super::clause::{
+    aliased, bad_position, constant_position, direction, excluded, item_expression, limit, order,
+    output_names, position, refuse_clauses, rename, set_operation, top,
+};
 use super::types::SqlType;
 use crate::world::World;
 
@@ -351,11 +354,54 @@ impl<'s> Compiler<'s> {
         order_by: &[OrderByExpr],
         limit: &str,
     ) -> Result<Compiled, SqlError> {
-        let from = self.from(&select.from)?;
-        let condition = match &select.selection {
-            Some(condition) => format!(" WHERE {}", self.condition(condition, "WHERE")?),
-            None => String::new(),
+        let (items, tail) = self.rows(select)?;
+        let columns: Vec<Output> =
+            items.iter().map(|(name, value)| Output::of(name, value)).collect();
+        let mut list: Vec<String> = items
+            .iter()
+            .enumerate()
+            .map(|(index, (_, value))| format!("{} AS \"c{}\"", value.sql, index + 1))
+            .collect();
+        // Rows that a QUALIFY passes are sorted outside of it, by keys that it carries along.
+        let mut keys = vec![];
+        for key in order_by {
+            let target = match (position(&key.expr, &columns)?, &select.qualify) {
+                (Some(position), _) => position.to_string(),
+                (None, None) => self.expr(&key.expr)?.sql,
+                (None, Some(_)) => {
+                    let name = format!("\"k{}\"", list.len());
+                    list.push(format!("{} AS {name}", self.expr(&key.expr)?.sql));
+                    name
+                }
+            };
+            keys.push(format!("{target}{}", direction(key)));
+        }
+        let distinct = match &select.distinct {
+            None | Some(Distinct::All) => "",
+            Some(Distinct::Distinct) => "DISTINCT ",
+            Some(Distinct::On(_)) => return unsupported("DISTINCT ON"),
         };
+        let end = format!("{}{}", order(&keys), top(select, limit)?);
+        let sql = match &select.qualify {
+            None => format!("SELECT {distinct}{}{tail}{end}", list.join(", ")),
+            Some(qualify) => {
+                list.push(format!("{} AS \"q\"", self.truth(qualify, "QUALIFY")?));
+                format!(
+                    "SELECT {distinct}{} FROM (SELECT {}{tail}) WHERE \"q\"{end}",
+                    output_names(columns.len()),
+                    list.join(", ")
+                )
+            }
+        };
+        Ok(Compiled { sql, columns })
+    }
+
+    /// The outputs of a SELECT, and its FROM, WHERE, GROUP BY and HAVING.
+    fn rows(&mut self, select: &Select) -> Result<(Vec<(String, Typed)>, String), SqlError> {
+        let mut tail = self.from(&select.from)?;
+        if let Some(condition) = &select.selection {
+            tail.push_str(&format!(" WHERE {}", self.condition(condition, "WHERE")?));
+        }
         let groups = self.groups(select)?;
         let mut items = self.projection(&select.projection)?;
         if !groups.is_empty() || select.having.is_some() || self.frame().saw_aggregate {
@@ -364,74 +410,13 @@ impl<'s> Compiler<'s> {
             frame.grouped = Some(groups.clone());
             items = self.projection(&select.projection)?;
         }
-        let having = match &select.having {
-            Some(having) => format!(" HAVING {}", self.truth(having, "HAVING")?),
-            None => String::new(),
-        };
-        let columns: Vec<Output> =
-            items.iter().map(|(name, value)| Output::of(name, value)).collect();
-        let group_by = if groups.is_empty() {
-            String::new()
-        } else {
-            format!(" GROUP BY {}", groups.join(", "))
-        };
-        let distinct = match &select.distinct {
-            None | Some(Distinct::All) => "",
-            Some(Distinct::Distinct) => "DISTINCT ",
-            Some(Distinct::On(_)) => return unsupported("DISTINCT ON"),
-        };
-        let limit = match &select.top {
-            None => limit.to_owned(),
-            Some(top) if top.percent || top.with_ties => {
-                return unsupported("TOP with PERCENT or TIES");
-            }
-            Some(top) => match &top.quantity {
-                Some(TopQuantity::Constant(count)) => format!(" LIMIT {count}"),
-                Some(TopQuantity::Expr(count)) => format!(" LIMIT {}", number(count)?),
-                None => String::new(),
-            },
-        };
-        let mut list: Vec<String> = items
-            .iter()
-            .enumerate()
-            .map(|(index, (_, value))| format!("{} AS \"c{}\"", value.sql, index + 1))
-            .collect();
-        let tail = format!("{from}{condition}{group_by}{having}");
-        let mut keys = vec![];
-        let Some(qualify) = &select.qualify else {
-            for key in order_by {
-                let target = match position(&key.expr, &columns)? {
-                    Some(position) => position.to_string(),
-                    None => self.expr(&key.expr)?.sql,
-                };
-                keys.push(format!("{target}{}", direction(key)));
-            }
-            let list = list.join(", ");
-            return Ok(Compiled {
-                sql: format!("SELECT {distinct}{list}{tail}{}{limit}", order(&keys)),
-                columns,
-            });
-        };
-        let width = columns.len();
-        for key in order_by {
-            let target = match position(&key.expr, &columns)? {
-                Some(position) => position.to_string(),
-                None => {
-                    let value = self.expr(&key.expr)?;
-                    list.push(format!("{} AS \"k{}\"", value.sql, list.len()));
-                    format!("\"k{}\"", list.len() - 1)
-                }
-            };
-            keys.push(format!("{target}{}", direction(key)));
+        if !groups.is_empty() {
+            tail.push_str(&format!(" GROUP BY {}", groups.join(", ")));
         }
-        list.push(format!("{} AS \"q\"", self.truth(qualify, "QUALIFY")?));
-        let sql = format!(
-            "SELECT {distinct}{} FROM (SELECT {}{tail}) WHERE \"q\"{}{limit}",
-            output_names(width),
-            list.join(", "),
-            order(&keys)
-        );
-        Ok(Compiled { sql, columns })
+        if let Some(having) = &select.having {
+            tail.push_str(&format!(" HAVING {}", self.truth(having, "HAVING")?));
+        }
+        Ok((items, tail))
     }
 
     /// The GROUP BY expressions: positions and output names stand for what they name.
@@ -571,223 +556,4 @@ impl Source {
     fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|known| known.name == column)
     }
-}
-
-fn refuse_clauses(select: &Select) -> Result<(), SqlError> {
-    let GroupByExpr::Expressions(_, _) = &select.group_by else {
-        return unsupported("GROUP BY ALL");
-    };
-    for (present, clause) in [
-        (select.into.is_some(), "SELECT INTO inside a query"),
-        (!select.lateral_views.is_empty(), "LATERAL VIEW"),
-        (select.prewhere.is_some(), "PREWHERE"),
-        (!select.connect_by.is_empty(), "CONNECT BY"),
-        (!select.cluster_by.is_empty(), "CLUSTER BY"),
-        (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
-        (!select.sort_by.is_empty(), "SORT BY"),
-        (!select.named_window.is_empty(), "WINDOW"),
-        (select.value_table_mode.is_some(), "SELECT AS STRUCT"),
-        (select.exclude.is_some(), "EXCLUDE after the select list"),
-    ] {
-        if present {
-            return unsupported(clause);
-        }
-    }
-    Ok(())
-}
-
-fn excluded(options: &WildcardAdditionalOptions) -> Result<Vec<String>, SqlError> {
-    use sqlparser::ast::ExcludeSelectItem;
-    if options.opt_ilike.is_some()
-        || options.opt_except.is_some()
-        || options.opt_replace.is_some()
-        || options.opt_rename.is_some()
-    {
-        return unsupported("an option of *");
-    }
-    match &options.opt_exclude {
-        None => Ok(vec![]),
-        Some(ExcludeSelectItem::Single(name)) => super::relation::parts(name),
-        Some(ExcludeSelectItem::Multiple(names)) => names
-            .iter()
-            .map(super::relation::parts)
-            .collect::<Result<Vec<_>, _>>()
-            .map(|all| all.concat()),
-    }
-}
-
-fn item_expression(item: &SelectItem) -> Option<&Expr> {
-    match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
-        _ => None,
-    }
-}
-
-fn aliased<'q>(select: &'q Select, name: &str) -> Option<&'q Expr> {
-    select.projection.iter().find_map(|item| match item {
-        SelectItem::ExprWithAlias { expr, alias } if folded(alias) == name => Some(expr),
-        _ => None,
-    })
-}
-
-fn constant_position(expression: &Expr) -> Option<usize> {
-    match expression {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => number.parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn bad_position(clause: &str, position: usize) -> SqlError {
-    SqlError::new(format!("{clause} position {position} is not in select list"))
-}
-
-/// The output that an ORDER BY key names, by number or by name.
-fn position(key: &Expr, columns: &[Output]) -> Result<Option<usize>, SqlError> {
-    if let Some(position) = constant_position(key) {
-        return match (1..=columns.len()).contains(&position) {
-            true => Ok(Some(position)),
-            false => Err(bad_position("ORDER BY", position)),
-        };
-    }
-    let Expr::Identifier(ident) = key else { return Ok(None) };
-    let name = folded(ident);
-    Ok(columns.iter().position(|column| column.name == name).map(|index| index + 1))
-}
-
-/// ASC or DESC, with NULLs last or first as Redshift sorts them.
-pub(super) fn direction(key: &OrderByExpr) -> String {
-    use sqlparser::ast::OrderBySort;
-    let descending = matches!(key.options.sort, Some(OrderBySort::Desc));
-    let nulls_first = key.options.nulls_first.unwrap_or(descending);
-    format!(
-        " {} NULLS {}",
-        if descending { "DESC" } else { "ASC" },
-        if nulls_first { "FIRST" } else { "LAST" }
-    )
-}
-
-fn order(keys: &[String]) -> String {
-    if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) }
-}
-
-/// `"c1", "c2", ...`
-pub(super) fn output_names(count: usize) -> String {
-    let names: Vec<String> = (1..=count).map(|n| format!("\"c{n}\"")).collect();
-    names.join(", ")
-}
-
-/// Gives a query's columns the names that an alias lists.
-pub(super) fn rename(
-    columns: Vec<Output>,
-    names: &[String],
-    of: &str,
-) -> Result<Vec<Output>, SqlError> {
-    if names.len() > columns.len() {
-        return Err(SqlError::new(format!(
-            "table \"{of}\" has {} columns available but {} columns specified",
-            columns.len(),
-            names.len()
-        )));
-    }
-    let names = names.iter().map(Some).chain(std::iter::repeat(None));
-    Ok(columns
-        .into_iter()
-        .zip(names)
-        .map(|(column, name)| match name {
-            Some(name) => Output { name: name.clone(), ..column },
-            None => column,
-        })
-        .collect())
-}
-
-fn limit(query: &Query) -> Result<String, SqlError> {
-    let (count, offset) = match (&query.limit_clause, &query.fetch) {
-        (None, None) => (None, None),
-        (None, Some(fetch)) if fetch.percent || fetch.with_ties => {
-            return unsupported("FETCH with PERCENT or TIES");
-        }
-        (None, Some(fetch)) => (fetch.quantity.as_ref(), None),
-        (Some(LimitClause::LimitOffset { limit, offset, limit_by }), None)
-            if limit_by.is_empty() =>
-        {
-            (limit.as_ref(), offset.as_ref().map(|offset| &offset.value))
-        }
-        (Some(LimitClause::OffsetCommaLimit { .. }), _) => return unsupported("LIMIT a, b"),
-        _ => return unsupported("LIMIT BY, or LIMIT with FETCH"),
-    };
-    let count = count.map(number).transpose()?;
-    let offset = offset.map(number).transpose()?;
-    Ok(match (count, offset) {
-        (None, None) => String::new(),
-        (count, offset) => {
-            format!(" LIMIT {} OFFSET {}", count.unwrap_or(-1), offset.unwrap_or(0))
-        }
-    })
-}
-
-fn number(expression: &Expr) -> Result<i64, SqlError> {
-    let text = match expression {
-        Expr::Value(value) => match &value.value {
-            Value::Number(text, _) | Value::SingleQuotedString(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    };
-    text.and_then(|text| text.parse().ok()).ok_or_else(|| SqlError::new("LIMIT must be a number"))
-}
-
-fn set_operation(
-    left: &Compiled,
-    operator: SetOperator,
-    quantifier: SetQuantifier,
-    right: &Compiled,
-) -> Result<Compiled, SqlError> {
-    let word = match (operator, quantifier) {
-        (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
-        (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
-        (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
-        (
-            SetOperator::Except | SetOperator::Minus,
-            SetQuantifier::None | SetQuantifier::Distinct,
-        ) => "EXCEPT",
-        (operator, quantifier) => return unsupported(format!("{operator} {quantifier}")),
-    };
-    if left.columns.len() != right.columns.len() {
-        return Err(SqlError::new(format!(
-            "each {} query must have the same number of columns",
-            word.split(' ').next().unwrap_or(word)
-        )));
-    }
-    let columns: Vec<Output> = left
-        .columns
-        .iter()
-        .zip(&right.columns)
-        .map(|(left, right)| Output {
-            name: left.name.clone(),
-            sql_type: left.sql_type.common(right.sql_type),
-            nullable: left.nullable || right.nullable,
-            origin: None,
-        })
-        .collect();
-    let sql = format!("{} {word} {}", side(left, &columns)?, side(right, &columns)?);
-    Ok(Compiled { sql, columns })
-}
-
-/// One side of a set operation, with its columns brought to the common types.
-fn side(compiled: &Compiled, columns: &[Output]) -> Result<String, SqlError> {
-    let list: Result<Vec<String>, SqlError> = compiled
-        .columns
-        .iter()
-        .zip(columns)
-        .enumerate()
-        .map(|(index, (own, common))| {
-            let name = format!("\"c{}\"", index + 1);
-            let value = Typed::new(name.clone(), own.sql_type);
-            Ok(format!("{} AS {name}", super::cast::implicit(&value, common.sql_type)?))
-        })
-        .collect();
-    Ok(format!("SELECT {} FROM ({})", list?.join(", "), compiled.sql))
 }

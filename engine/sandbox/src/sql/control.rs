@@ -1,16 +1,18 @@
-//! Statements that change who may do what: users, groups, roles, grants, datashares.
+//! Statements that change who may do what: users, groups, roles, grants; and CREATE DATABASE.
 //!
-//! They never reach SQLite: they are read word by word and change the catalog. A database made from
-//! a datashare shows the relations that the share had at that moment, with the producer's rows.
+//! They never reach SQLite: they are read word by word and change the catalog. `datashare` has those
+//! about datashares.
 
 use sqlparser::tokenizer::Token;
 
 use super::SqlError;
 use super::catalog::{
-    Catalog, Database, Datashare, Grant, Grantee, Privilege, Relation, RelationKind, RelationName,
-    Role, Schema, SharedRelation, add_grant, digest, remove_grant,
+    Catalog, Grant, Grantee, Privilege, RelationName, Role, add_grant, digest, remove_grant,
 };
 use super::compile::{Session, Typed, unsupported};
+use super::datashare::{
+    alter_datashare, consumer_database, create_datashare, datashare, share_with,
+};
 use super::parse::{Cursor, near};
 use super::types::SqlType;
 use crate::world::World;
@@ -140,7 +142,7 @@ enum Object {
 }
 
 /// To whom.
-enum Recipient {
+pub(super) enum Recipient {
     Known(Grantee),
     /// `ACCOUNT <id>` or `NAMESPACE <uuid>`, of a datashare.
     Consumer(String),
@@ -314,27 +316,6 @@ fn grant_role(
                 Recipient::Known(Grantee::Role(outer)) => role.roles.remove(outer),
                 _ => return Err(SqlError::new("a role is granted to users and roles")),
             };
-        }
-    }
-    Ok(())
-}
-
-fn share_with(
-    catalog: &mut Catalog,
-    actor: &Actor<'_>,
-    name: &str,
-    recipients: &[Recipient],
-    give: bool,
-) -> Result<(), SqlError> {
-    let share = datashare(catalog, actor, name)?;
-    for recipient in recipients {
-        let Recipient::Consumer(consumer) = recipient else {
-            return Err(SqlError::new("a datashare is granted to an ACCOUNT or a NAMESPACE"));
-        };
-        if give {
-            share.consumers.insert(consumer.clone());
-        } else {
-            share.consumers.remove(consumer);
         }
     }
     Ok(())
@@ -523,112 +504,6 @@ fn create_role(
     Ok(())
 }
 
-fn datashare<'c>(
-    catalog: &'c mut Catalog,
-    actor: &Actor<'_>,
-    name: &str,
-) -> Result<&'c mut Datashare, SqlError> {
-    let superuser = catalog.is_superuser(actor.user);
-    let share = catalog
-        .datashares
-        .get_mut(name)
-        .ok_or_else(|| SqlError::new(format!("datashare \"{name}\" does not exist")))?;
-    if superuser || share.owner == actor.user {
-        Ok(share)
-    } else {
-        Err(SqlError::new(format!("permission denied for datashare {name}")))
-    }
-}
-
-fn create_datashare(
-    catalog: &mut Catalog,
-    actor: &Actor<'_>,
-    cursor: &mut Cursor,
-) -> Result<(), SqlError> {
-    catalog.require_superuser(actor.user, "create datashare")?;
-    let name = cursor.name()?;
-    if catalog.datashares.contains_key(&name) {
-        return Err(SqlError::new(format!("datashare \"{name}\" already exists")));
-    }
-    let mut share = Datashare {
-        owner: actor.user.to_owned(),
-        database: actor.database.to_owned(),
-        ..Datashare::default()
-    };
-    cursor.accept("SET");
-    if cursor.accept("PUBLICACCESSIBLE") {
-        cursor.accept_token(&Token::Eq);
-        share.public = cursor.accept("TRUE") || !cursor.accept("FALSE");
-    }
-    catalog.datashares.insert(name, share);
-    Ok(())
-}
-
-fn alter_datashare(
-    catalog: &mut Catalog,
-    actor: &Actor<'_>,
-    cursor: &mut Cursor,
-) -> Result<(), SqlError> {
-    let name = cursor.name()?;
-    let database = datashare(catalog, actor, &name)?.database.clone();
-    let add = cursor.accept("ADD");
-    if !add && !cursor.accept("REMOVE") {
-        if cursor.accept("SET PUBLICACCESSIBLE") {
-            cursor.accept_token(&Token::Eq);
-            datashare(catalog, actor, &name)?.public =
-                cursor.accept("TRUE") || !cursor.accept("FALSE");
-            return Ok(());
-        }
-        return unsupported("this ALTER DATASHARE");
-    }
-    let mut schemas = vec![];
-    let mut relations = vec![];
-    if cursor.accept("ALL TABLES IN SCHEMA") {
-        let schema = cursor.name()?;
-        let known = catalog.schema(&database, &schema)?.relations.keys();
-        relations.extend(known.map(|relation| format!("{schema}.{relation}")));
-    } else if cursor.accept("SCHEMA") {
-        let schema = cursor.name()?;
-        catalog.schema(&database, &schema)?;
-        schemas.push(schema);
-    } else if cursor.accept("TABLE") {
-        loop {
-            let mut parts = cursor.dotted_name()?;
-            if parts.len() == 1 {
-                parts.insert(0, "public".to_owned());
-            }
-            let [schema, relation] = &parts[..] else { return Err(near(cursor.peek())) };
-            catalog.relation(&RelationName {
-                database: database.clone(),
-                schema: schema.clone(),
-                name: relation.clone(),
-            })?;
-            relations.push(parts.join("."));
-            if !cursor.accept_token(&Token::Comma) {
-                break;
-            }
-        }
-    } else {
-        return unsupported("this ALTER DATASHARE");
-    }
-    let share = datashare(catalog, actor, &name)?;
-    for schema in schemas {
-        if add {
-            share.schemas.insert(schema)
-        } else {
-            share.schemas.remove(&schema)
-        };
-    }
-    for relation in relations {
-        if add {
-            share.relations.insert(relation)
-        } else {
-            share.relations.remove(&relation)
-        };
-    }
-    Ok(())
-}
-
 fn create_database(
     catalog: &mut Catalog,
     actor: &Actor<'_>,
@@ -661,64 +536,6 @@ fn create_database(
     }
     catalog.add_database(&name, &owner);
     Ok(())
-}
-
-/// `share OF [ACCOUNT id] NAMESPACE uuid`: the database that shows a producer's share.
-fn consumer_database(
-    catalog: &mut Catalog,
-    actor: &Actor<'_>,
-    cursor: &mut Cursor,
-) -> Result<Database, SqlError> {
-    let name = cursor.name()?;
-    cursor.expect("OF")?;
-    let account = if cursor.accept("ACCOUNT") { Some(cursor.string()?) } else { None };
-    cursor.expect("NAMESPACE")?;
-    let namespace = cursor.string()?;
-    cursor.accept("WITH PERMISSIONS");
-    let refusal = || {
-        SqlError::new(format!(
-            "datashare \"{name}\" of namespace {namespace} is not shared with this namespace"
-        ))
-    };
-    let (scope, producer) = super::load(actor.world, &namespace).ok_or_else(refusal)?;
-    let share = producer.datashares.get(&name).ok_or_else(refusal)?;
-    let consumers =
-        [format!("NAMESPACE {}", catalog.namespace), format!("ACCOUNT {}", actor.account)];
-    let given = consumers.iter().any(|consumer| share.consumers.contains(consumer));
-    if !given || account.is_some_and(|account| account != scope.account) {
-        return Err(refusal());
-    }
-    let mut database = Database {
-        owner: actor.user.to_owned(),
-        from_datashare: Some(name.clone()),
-        ..Database::default()
-    };
-    for shared in &share.relations {
-        let Some((schema, relation)) = shared.split_once('.') else { continue };
-        let source = RelationName {
-            database: share.database.clone(),
-            schema: schema.to_owned(),
-            name: relation.to_owned(),
-        };
-        let Ok(found) = producer.relation(&source) else { continue };
-        let link = SharedRelation {
-            namespace: namespace.clone(),
-            database: source.database.clone(),
-            schema: source.schema.clone(),
-            relation: source.name.clone(),
-        };
-        let copy = Relation {
-            id: catalog.take_id(),
-            owner: actor.user.to_owned(),
-            kind: RelationKind::Shared(link),
-            columns: found.columns.clone(),
-            grants: vec![],
-        };
-        let empty = Schema { owner: actor.user.to_owned(), ..Schema::default() };
-        let schema = database.schemas.entry(schema.to_owned()).or_insert(empty);
-        schema.relations.insert(relation.to_owned(), copy);
-    }
-    Ok(database)
 }
 
 /// `has_table_privilege([user,] table, privilege)` and its relatives.

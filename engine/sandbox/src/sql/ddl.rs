@@ -1,19 +1,17 @@
-//! Statements that make, change and drop tables, views and schemas.
+//! Statements that make and drop tables, views and schemas; `alter` changes them.
 
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateTable,
-    CreateTableLikeKind, CreateView, ObjectName, ObjectType, Owner, Query, RenameTableNameKind,
-    SchemaName, TableConstraint,
+    ColumnDef, ColumnOption, CreateTable, CreateTableLikeKind, CreateView, ObjectName, ObjectType,
+    Query, SchemaName, TableConstraint,
 };
 
 use super::catalog::{
     Catalog, ColumnDefinition, Privilege, Relation, RelationKind, RelationName, Schema, no_schema,
 };
-use super::compile::{
-    Compiled, Compiler, Session, folded, output_names, quoted, rename, unsupported,
-};
+use super::clause::{output_names, rename};
+use super::compile::{Compiled, Compiler, Session, folded, quoted, unsupported};
 use super::parse::TableAttributes;
 use super::relation::{parts, storage};
 use super::types::SqlType;
@@ -29,7 +27,7 @@ pub(super) struct Ddl<'d> {
 }
 
 impl Ddl<'_> {
-    fn session(&self) -> Session<'_> {
+    pub(super) fn session(&self) -> Session<'_> {
         Session {
             world: self.world,
             catalog: self.catalog,
@@ -44,7 +42,7 @@ impl Ddl<'_> {
         Compiler::new(self.session(), &counter).query(query)
     }
 
-    fn storage(&self, name: &RelationName) -> String {
+    pub(super) fn storage(&self, name: &RelationName) -> String {
         quoted(&storage(&self.catalog.namespace, name))
     }
 
@@ -360,190 +358,11 @@ impl Ddl<'_> {
         }
         Ok(())
     }
-
-    /// ALTER TABLE.
-    pub(super) fn alter_table(&mut self, alter: &AlterTable) -> Result<(), SqlError> {
-        let name = self.session().resolve_here(&parts(&alter.name)?)?;
-        self.catalog.require_owner(self.user, &name).or_else(|error| {
-            match self.catalog.require_relation(self.user, &name, Privilege::Alter) {
-                Ok(()) => Ok(()),
-                Err(_) => Err(error),
-            }
-        })?;
-        for operation in &alter.operations {
-            self.alter(&name, operation)?;
-        }
-        Ok(())
-    }
-
-    fn alter(
-        &mut self,
-        name: &RelationName,
-        operation: &AlterTableOperation,
-    ) -> Result<(), SqlError> {
-        match operation {
-            AlterTableOperation::RenameTable {
-                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-            } => return self.rename_relation(name, new),
-            AlterTableOperation::OwnerTo { new_owner } => {
-                let Owner::Ident(owner) = new_owner else { return unsupported("this owner") };
-                self.catalog.user(&owner.value)?;
-                self.catalog.relation_mut(name)?.owner.clone_from(&owner.value);
-                return Ok(());
-            }
-            _ => {}
-        }
-        require_table(self.catalog, name)?;
-        let table = self.storage(name);
-        match operation {
-            AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
-                let column = column(column_def, &TableAttributes::default())?;
-                if self
-                    .catalog
-                    .relation(name)?
-                    .columns
-                    .iter()
-                    .any(|known| known.name == column.name)
-                {
-                    return match if_not_exists {
-                        true => Ok(()),
-                        false => Err(SqlError::new(format!(
-                            "column \"{}\" of relation \"{}\" already exists",
-                            column.name, name.name
-                        ))),
-                    };
-                }
-                if !column.nullable && column.default.is_none() {
-                    return Err(SqlError::new(
-                        "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression",
-                    ));
-                }
-                self.add_column(name, &table, column)
-            }
-            AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
-                for ident in column_names {
-                    let dropped = folded(ident);
-                    let columns = &mut self.catalog.relation_mut(name)?.columns;
-                    let before = columns.len();
-                    columns.retain(|column| column.name != dropped);
-                    if columns.len() == before {
-                        if *if_exists {
-                            continue;
-                        }
-                        return Err(no_column(&dropped, name));
-                    }
-                    run_sql(
-                        self.world,
-                        &format!("ALTER TABLE {table} DROP COLUMN {}", quoted(&dropped)),
-                    )?;
-                }
-                Ok(())
-            }
-            AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
-                let (old, new) = (folded(old_column_name), folded(new_column_name));
-                let column = definition(self.catalog, name, &old)?;
-                column.name.clone_from(&new);
-                let sql = format!(
-                    "ALTER TABLE {table} RENAME COLUMN {} TO {}",
-                    quoted(&old),
-                    quoted(&new)
-                );
-                run_sql(self.world, &sql).map(|_| ())
-            }
-            AlterTableOperation::AlterColumn {
-                column_name,
-                op: AlterColumnOperation::SetDataType { data_type, using: None, .. },
-            } => {
-                let to = SqlType::declared(data_type)?;
-                let column = definition(self.catalog, name, &folded(column_name))?;
-                match (column.sql_type, to) {
-                    (SqlType::Varchar(_), SqlType::Varchar(_)) => column.sql_type = to,
-                    _ => {
-                        return Err(SqlError::new(format!(
-                            "cannot alter type of column \"{}\" from {} to {to}",
-                            column.name, column.sql_type
-                        )));
-                    }
-                }
-                Ok(())
-            }
-            // Keys inform the planner in Redshift and are not enforced.
-            AlterTableOperation::AddConstraint { constraint, .. } => match constraint {
-                TableConstraint::PrimaryKey(_)
-                | TableConstraint::Unique(_)
-                | TableConstraint::ForeignKey(_) => Ok(()),
-                other => unsupported(format!("the constraint {other}")),
-            },
-            AlterTableOperation::DropConstraint { .. }
-            | AlterTableOperation::AlterSortKey { .. } => Ok(()),
-            other => unsupported(format!("ALTER TABLE .. {other}")),
-        }
-    }
-
-    fn add_column(
-        &mut self,
-        name: &RelationName,
-        table: &str,
-        column: ColumnDefinition,
-    ) -> Result<(), SqlError> {
-        let sql = format!(
-            "ALTER TABLE {table} ADD COLUMN {} {}",
-            quoted(&column.name),
-            column.sql_type.affinity()
-        );
-        run_sql(self.world, &sql)?;
-        if let Some(default) = &column.default {
-            let counter = Cell::new(0);
-            let mut compiler = Compiler::new(self.session(), &counter);
-            let value = compiler.expr(&super::parse::expression(default)?)?;
-            let value = super::cast::assigned(&value, column.sql_type)?;
-            let sql = format!("UPDATE {table} SET {} = {value}", quoted(&column.name));
-            run_sql(self.world, &sql)?;
-        }
-        self.catalog.relation_mut(name)?.columns.push(column);
-        Ok(())
-    }
-
-    fn rename_relation(&mut self, name: &RelationName, new: &ObjectName) -> Result<(), SqlError> {
-        let [new] = &parts(new)?[..] else {
-            return Err(SqlError::new("a new name has no schema"));
-        };
-        let target = RelationName { name: new.clone(), ..name.clone() };
-        if self.catalog.relation(&target).is_ok() {
-            return Err(exists(new));
-        }
-        if matches!(self.catalog.relation(name)?.kind, RelationKind::Table { .. }) {
-            let sql =
-                format!("ALTER TABLE {} RENAME TO {}", self.storage(name), self.storage(&target));
-            run_sql(self.world, &sql)?;
-        }
-        let schema = self.catalog.schema_mut(&name.database, &name.schema)?;
-        if let Some(relation) = schema.relations.remove(&name.name) {
-            schema.relations.insert(new.clone(), relation);
-        }
-        Ok(())
-    }
 }
 
-fn exists(name: &str) -> SqlError {
+/// The error of a name that is taken.
+pub(super) fn exists(name: &str) -> SqlError {
     SqlError::new(format!("Relation \"{name}\" already exists"))
-}
-
-fn no_column(column: &str, name: &RelationName) -> SqlError {
-    SqlError::new(format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
-}
-
-fn definition<'c>(
-    catalog: &'c mut Catalog,
-    name: &RelationName,
-    column: &str,
-) -> Result<&'c mut ColumnDefinition, SqlError> {
-    catalog
-        .relation_mut(name)?
-        .columns
-        .iter_mut()
-        .find(|known| known.name == column)
-        .ok_or_else(|| no_column(column, name))
 }
 
 /// Refuses views and shared relations where rows are changed.
@@ -588,7 +407,8 @@ fn columns(
     Ok(columns)
 }
 
-fn column(
+/// A column as it is declared.
+pub(super) fn column(
     definition: &ColumnDef,
     attributes: &TableAttributes,
 ) -> Result<ColumnDefinition, SqlError> {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, Merge, MergeAction,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, Merge, MergeAction, MergeClause,
     MergeClauseKind, MergeInsertKind, MergeUpdateKind, ObjectName, TableFactor, TableObject,
     TableWithJoins, Update, UpdateTableFromKind,
 };
@@ -250,73 +250,80 @@ pub(super) fn merge(session: Session<'_>, merge: &Merge) -> Result<usize, SqlErr
         &format!("SELECT COALESCE(max(rowid), 0) FROM {}", target.table),
     )?;
     refuse_double_matches(session, &target, alias.clone(), &source, &merge.on)?;
+    let merging = Merging { session, target, alias, source, on: &merge.on, last };
     let mut total = 0;
-    for insert in [true, false] {
+    for inserts in [true, false] {
         for clause in &merge.clauses {
-            if clause.predicate.is_some() {
-                return unsupported("a condition in a MERGE clause");
+            if inserts == matches!(clause.action, MergeAction::Insert(_)) {
+                total += run_sql(session.world, &merging.clause(clause)?)?;
             }
-            let counter = Cell::new(0);
-            let (mut compiler, table) = with_target(session, &counter, &target, alias.clone())?;
-            let from = compiler.from(&source)?;
-            let on = compiler.condition(&merge.on, "MERGE ON")?;
-            let matched = clause.clause_kind == MergeClauseKind::Matched;
-            let old = format!("{} <= {last}", row_of(&table));
-            let sql = match (&clause.action, matched) {
-                (MergeAction::Insert(action), false) => {
-                    if !insert {
-                        continue;
-                    }
-                    session.catalog.require_relation(
-                        session.user,
-                        &target.name,
-                        Privilege::Insert,
-                    )?;
-                    let MergeInsertKind::Values(values) = &action.kind else {
-                        return unsupported("MERGE .. INSERT ROW");
-                    };
-                    let [row] = &values.rows[..] else {
-                        return unsupported("MERGE .. INSERT of several rows");
-                    };
-                    let (columns, values) =
-                        merge_values(&mut compiler, &target, &action.columns, &row.content)?;
-                    format!(
-                        "INSERT INTO {} ({columns}) SELECT {values}{from} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {on})",
-                        target.table
-                    )
-                }
-                (MergeAction::Update(action), true) => {
-                    if insert {
-                        continue;
-                    }
-                    let MergeUpdateKind::Set(list) = &action.kind else {
-                        return unsupported("MERGE .. UPDATE *");
-                    };
-                    let set = assignments(&mut compiler, &target, list)?;
-                    format!("UPDATE {table} SET {set}{from} WHERE {on} AND {old}")
-                }
-                (MergeAction::Delete { .. }, true) => {
-                    if insert {
-                        continue;
-                    }
-                    session.catalog.require_relation(
-                        session.user,
-                        &target.name,
-                        Privilege::Delete,
-                    )?;
-                    let source = from.replacen(" FROM ", " CROSS JOIN ", 1);
-                    format!(
-                        "DELETE FROM {} WHERE rowid IN (SELECT {} FROM {table}{source} WHERE {on} AND {old})",
-                        target.table,
-                        row_of(&table)
-                    )
-                }
-                _ => return unsupported("this MERGE clause"),
-            };
-            total += run_sql(session.world, &sql)?;
         }
     }
     Ok(total)
+}
+
+/// A MERGE between its clauses.
+struct Merging<'m> {
+    session: Session<'m>,
+    target: Target,
+    alias: Option<String>,
+    source: [TableWithJoins; 1],
+    on: &'m Expr,
+    /// The last row that was there before.
+    last: i64,
+}
+
+impl Merging<'_> {
+    /// What one clause does, in SQLite's text.
+    fn clause(&self, clause: &MergeClause) -> Result<String, SqlError> {
+        if clause.predicate.is_some() {
+            return unsupported("a condition in a MERGE clause");
+        }
+        let Self { session, target, source, last, .. } = self;
+        let counter = Cell::new(0);
+        let (mut compiler, table) = with_target(*session, &counter, target, self.alias.clone())?;
+        let from = compiler.from(source)?;
+        let on = compiler.condition(self.on, "MERGE ON")?;
+        let row = row_of(&table);
+        let require = |privilege: Privilege| {
+            session.catalog.require_relation(session.user, &target.name, privilege)
+        };
+        match (&clause.action, clause.clause_kind == MergeClauseKind::Matched) {
+            (MergeAction::Insert(action), false) => {
+                require(Privilege::Insert)?;
+                let MergeInsertKind::Values(values) = &action.kind else {
+                    return unsupported("MERGE .. INSERT ROW");
+                };
+                let [new] = &values.rows[..] else {
+                    return unsupported("MERGE .. INSERT of several rows");
+                };
+                let (columns, values) =
+                    merge_values(&mut compiler, target, &action.columns, &new.content)?;
+                Ok(format!(
+                    "INSERT INTO {} ({columns}) SELECT {values}{from} \
+                     WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {on})",
+                    target.table
+                ))
+            }
+            (MergeAction::Update(action), true) => {
+                let MergeUpdateKind::Set(list) = &action.kind else {
+                    return unsupported("MERGE .. UPDATE *");
+                };
+                let set = assignments(&mut compiler, target, list)?;
+                Ok(format!("UPDATE {table} SET {set}{from} WHERE {on} AND {row} <= {last}"))
+            }
+            (MergeAction::Delete { .. }, true) => {
+                require(Privilege::Delete)?;
+                let source = from.replacen(" FROM ", " CROSS JOIN ", 1);
+                Ok(format!(
+                    "DELETE FROM {} WHERE rowid IN \
+                     (SELECT {row} FROM {table}{source} WHERE {on} AND {row} <= {last})",
+                    target.table
+                ))
+            }
+            _ => unsupported("this MERGE clause"),
+        }
+    }
 }
 
 fn refuse_double_matches(

@@ -9,9 +9,10 @@ use sqlparser::ast::{
 
 use super::SqlError;
 use super::catalog::{Catalog, Privilege, Relation, RelationKind, RelationName};
+use super::clause::rename;
 use super::compile::{
     Compiled, Compiler, Output, QUERY_DEPTH, Session, Source, SourceColumn, Typed, folded, quoted,
-    rename, unsupported,
+    unsupported,
 };
 use super::types::SqlType;
 use super::{parse, system};

@@ -105,20 +105,10 @@ fn client_text(client: &Client) -> String {
 fn aws(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {
     let alias = text(context, "account alias", alias)?;
     let session = Session::current();
-    let declared = &session.program.declaration.accounts;
-    if declared.iter().any(|account| account.alias == alias) {
-        return Ok(Account(Arc::new(AccountRef::alias(alias))));
+    match session.program.declaration.undeclared(&alias) {
+        None => Ok(Account(Arc::new(AccountRef::alias(alias)))),
+        Some(problem) => Err(failure::raise(context, problem)),
     }
-    let message = format!("the runbook declares no account `{alias}`");
-    let known = || declared.iter().map(|account| account.alias.as_str());
-    let hint = match suggest::nearest(&alias, known()) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None if declared.is_empty() => {
-            format!("add `accounts: #{{ {alias}: #{{ doc: \"...\" }} }}` to the declaration")
-        }
-        None => format!("declared: {}", known().collect::<Vec<_>>().join(", ")),
-    };
-    Err(failure::raise(context, Diagnostic::error(Code::UnknownAlias, message).hint(hint)))
 }
 
 fn aws_of_many(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {

@@ -94,7 +94,7 @@ fn derived_accounts_name_their_derivation() {
 #[test]
 fn what_the_models_do_not_know_is_refused_with_a_suggestion() {
     for (call, code, at, hint) in [
-        ("aws(\"admn\").datazone", Code::UnknownAlias, "aws", "did you mean \"admin\"?"),
+        ("aws(\"ad\" + \"mn\").datazone", Code::UnknownAlias, "aws", "did you mean \"admin\"?"),
         ("aws(\"admin\").datazon", Code::UnknownService, "datazon", "did you mean `datazone`?"),
         (
             "aws(\"admin\").datazone.creat_project(#{})",

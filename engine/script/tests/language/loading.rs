@@ -144,7 +144,7 @@ fn a_module_does_nothing_while_it_is_imported() {
         ("note(\"x\");", "m.rhai:1:1 note"),
         ("let x = 1; let p = step(\"a\", || 1);", "m.rhai:1:20 step"),
         ("if true { sleep(\"1s\"); }", "m.rhai:1:11 sleep"),
-        ("const D = aws(\"a\").datazone.list_domains();", "m.rhai:1:29 list_domains"),
+        ("const D = aws(\"admin\").datazone.list_domains();", "m.rhai:1:33 list_domains"),
         ("let x = loop { break now(); };", "m.rhai:1:22 now"),
     ] {
         let problems = script("import \"./m\" as m;").file("m.rhai", text).refused();
@@ -153,6 +153,14 @@ fn a_module_does_nothing_while_it_is_imported() {
     }
     let fine = "const N = [1].map(|x| x + 1); fn f() { note(\"x\"); } private fn g() { step(\"s\", || now()) }";
     assert!(script("import \"./m\" as m;").file("m.rhai", fine).program().is_ok());
+}
+
+#[test]
+fn an_alias_that_is_written_out_must_be_declared() {
+    let module = "fn f() { aws(\"admn\") }";
+    let problems = script("import \"./m\" as m;").file("m.rhai", module).refused();
+    assert_eq!(found(&problems[0]), (Code::UnknownAlias, "m.rhai:1:14 \"admn\"".to_owned()));
+    assert_eq!(problems[0].hints, ["did you mean \"admin\"?"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The command line as people and programs see it: the real binary, temporary homes, the sandbox.
 
+mod accounts;
 mod deciding;
 mod failures;
 mod queries;

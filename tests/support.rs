@@ -83,12 +83,13 @@ impl TestEnv {
     /// Starts a rehearsal and leaves it going; its stdout comes line by line.
     pub(crate) fn start(&self, name: &str) -> (Child, BufReader<ChildStdout>) {
         let script = runbook(name);
-        let mut child = self
-            .command(&["run", &script, "--sandbox", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        self.spawn(&["run", &script, "--sandbox", "--json"])
+    }
+
+    /// Starts a command and leaves it going; its stdout comes line by line.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         (child, stdout)
     }

@@ -1,8 +1,7 @@
 //! The sandbox as commands: worlds, log, dump, clock, and the door.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -66,13 +65,9 @@ fn fs_write(env: &TestEnv, name: &str, contents: &str) {
 #[test]
 fn the_door_announces_itself_and_answers_loopback_names_alone() {
     let env = TestEnv::new();
-    let mut child = env
-        .command(&["sandbox", "serve", "--port", "0", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let (mut child, mut stdout) = env.spawn(&["sandbox", "serve", "--port", "0", "--json"]);
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    stdout.read_line(&mut line).unwrap();
     let announced: Value = serde_json::from_str(&line).unwrap();
     let endpoint = text(&announced["endpoint"]);
     let person = &announced["people"][0];
@@ -116,13 +111,10 @@ fn a_lost_reply_is_a_broken_connection() {
         "[[people]]\nalias = \"admin\"\nadministrator = true\n\
          [[faults]]\noperation = \"sts.GetCallerIdentity\"\nkind = \"reply_lost\"\n",
     );
-    let mut child = env
-        .command(&["sandbox", "serve", "--world", "lossy.toml", "--port", "0", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let (mut child, mut stdout) =
+        env.spawn(&["sandbox", "serve", "--world", "lossy.toml", "--port", "0", "--json"]);
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    stdout.read_line(&mut line).unwrap();
     let announced: Value = serde_json::from_str(&line).unwrap();
     let endpoint = text(&announced["endpoint"]);
     let address = endpoint.strip_prefix("http://").unwrap();

@@ -177,11 +177,11 @@ fn only_choice(context: &Context, args: &DecideArgs) -> Result<Choice, Failure> 
     }
     match choices.len() {
         1 => Ok(choices.remove(0)),
-        0 => Err(nothing_open(context, &open)?),
+        0 => Err(nothing_open(context, &open)),
         _ => {
             let all: Vec<(RunRow, OpenGate)> =
                 choices.into_iter().map(|choice| (choice.row, choice.gate)).collect();
-            Err(several(context, &all, "several gates are open to you; say which")?)
+            Err(several(context, &all, "several gates are open to you; say which"))
         }
     }
 }
@@ -208,7 +208,7 @@ fn gate_of_run(
         return Ok(open.remove(0));
     }
     if open.is_empty() {
-        return Err(nothing_open(context, &[])?);
+        return Err(nothing_open(context, &[]));
     }
     let (mut mine, others): (Vec<OpenGate>, Vec<OpenGate>) =
         open.into_iter().partition(|gate| gates::can_answer(gate, decider));
@@ -217,33 +217,29 @@ fn gate_of_run(
     }
     let all = if mine.is_empty() { others } else { mine };
     let all: Vec<(RunRow, OpenGate)> = all.into_iter().map(|gate| (row.clone(), gate)).collect();
-    Err(several(context, &all, "several gates of this run are open; say which")?)
+    Err(several(context, &all, "several gates of this run are open; say which"))
 }
 
-fn nothing_open(context: &Context, others: &[(RunRow, OpenGate)]) -> Result<Failure, Failure> {
+fn nothing_open(context: &Context, others: &[(RunRow, OpenGate)]) -> Failure {
     if others.is_empty() {
-        return Ok(Failure::of(
+        return Failure::of(
             Diagnostic::error(Code::GateNotOpen, "no gate is open")
                 .hint("`piton inbox` lists what waits for a decision"),
-        ));
+        );
     }
     let message = "no gate is open to you; these are open to others";
-    let mut failure = several(context, others, message)?;
+    let mut failure = several(context, others, message);
     failure.diagnostics[0].code = Code::NotEligible;
-    Ok(failure)
+    failure
 }
 
 /// A refusal with the list of gates that could be meant.
-fn several(
-    context: &Context,
-    open: &[(RunRow, OpenGate)],
-    message: &str,
-) -> Result<Failure, Failure> {
+fn several(context: &Context, open: &[(RunRow, OpenGate)], message: &str) -> Failure {
     let mut failure = Failure::of(Diagnostic::error(Code::AmbiguousGate, message));
     for item in gates::items(context, open) {
         failure = failure.hint(item.approve_with);
     }
-    Ok(failure)
+    failure
 }
 
 /// A refused decision with the command that the right person would use.

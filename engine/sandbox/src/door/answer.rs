@@ -367,13 +367,10 @@ fn unrouted(
             service.clone(),
             asked_operation(request),
         ),
-        RouteError::UnknownOperation { service, asked } => (
-            StatusCode::NOT_FOUND,
-            "UnknownOperationException",
-            format!("{service} has no operation for {asked}"),
-            service.clone(),
-            asked.clone(),
-        ),
+        RouteError::UnknownOperation { service, asked } => {
+            let (status, code, message) = no_operation(service, asked);
+            (status, code, message, service.clone(), asked.clone())
+        }
     };
     let principal =
         Credential::of(request).map(|credential| credential.access_key_id).unwrap_or_default();
@@ -395,6 +392,23 @@ fn unrouted(
         true => plain_xml(status, code, &message, request_id),
         false => plain(status, code, &message, request_id),
     })
+}
+
+/// What each protocol answers to a name that the service does not have.
+fn no_operation(service: &str, asked: &str) -> (StatusCode, &'static str, String) {
+    let metadata = piton_models::service(service).map(|model| &model.metadata);
+    let message = format!("{service} has no operation for {asked}");
+    match metadata.map(|metadata| (metadata.protocol(), &metadata.api_version)) {
+        Some((Protocol::Query, version)) => (
+            StatusCode::BAD_REQUEST,
+            "InvalidAction",
+            format!("Could not find operation {asked} for version {version}"),
+        ),
+        Some((Protocol::Json, _)) => {
+            (StatusCode::BAD_REQUEST, "UnknownOperationException", message)
+        }
+        _ => (StatusCode::NOT_FOUND, "UnknownOperationException", message),
+    }
 }
 
 /// What a request to an unknown service asks for, as far as it says.

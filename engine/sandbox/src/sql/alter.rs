@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ObjectName, Owner, RenameTableNameKind,
+    AlterColumnOperation, AlterTable, AlterTableOperation, ObjectName, RenameTableNameKind,
     TableConstraint,
 };
 
@@ -37,17 +37,11 @@ impl Ddl<'_> {
         name: &RelationName,
         operation: &AlterTableOperation,
     ) -> Result<(), SqlError> {
-        match operation {
-            AlterTableOperation::RenameTable {
-                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-            } => return self.rename_relation(name, new),
-            AlterTableOperation::OwnerTo { new_owner } => {
-                let Owner::Ident(owner) = new_owner else { return unsupported("this owner") };
-                self.catalog.user(&owner.value)?;
-                self.catalog.relation_mut(name)?.owner.clone_from(&owner.value);
-                return Ok(());
-            }
-            _ => {}
+        if let AlterTableOperation::RenameTable {
+            table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+        } = operation
+        {
+            return self.rename_relation(name, new);
         }
         require_table(self.catalog, name)?;
         match operation {

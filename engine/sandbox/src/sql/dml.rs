@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertKind, MergeUpdateKind, ObjectName, TableFactor, TableObject,
-    TableWithJoins, Update, UpdateTableFromKind,
+    MergeClauseKind, MergeInsertKind, MergeUpdateKind, ObjectName, Query, SetExpr, TableFactor,
+    TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
 use super::catalog::{ColumnDefinition, Privilege, RelationName};
@@ -68,6 +68,22 @@ fn left_out(
     cast::assigned(&value, column.sql_type).map(Some)
 }
 
+/// The query of an INSERT with its DEFAULTs written out.
+fn with_defaults(query: &Query, columns: &[&ColumnDefinition]) -> Result<Query, SqlError> {
+    let mut query = query.clone();
+    let SetExpr::Values(values) = query.body.as_mut() else { return Ok(query) };
+    for row in &mut values.rows {
+        for (value, column) in row.content.iter_mut().zip(columns) {
+            let default = matches!(&*value, Expr::Identifier(ident)
+                if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"));
+            if default {
+                *value = parse::expression(column.default.as_deref().unwrap_or("NULL"))?;
+            }
+        }
+    }
+    Ok(query)
+}
+
 /// INSERT; the rows it added.
 pub(super) fn insert(session: Session<'_>, insert: &Insert) -> Result<usize, SqlError> {
     let TableObject::TableName(name) = &insert.table else {
@@ -92,7 +108,8 @@ pub(super) fn insert(session: Session<'_>, insert: &Insert) -> Result<usize, Sql
     let (source, mut values, given) = match &insert.source {
         None => ("(SELECT 1)".to_owned(), vec![], 0),
         Some(query) => {
-            let compiled = Compiler::new(session, &counter).query(query)?;
+            let query = with_defaults(query, &named)?;
+            let compiled = Compiler::new(session, &counter).query(&query)?;
             let given = compiled.columns.len();
             if given > named.len() {
                 return Err(SqlError::new("INSERT has more expressions than target columns"));

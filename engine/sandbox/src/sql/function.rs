@@ -92,6 +92,9 @@ impl Compiler<'_> {
             [schema, name] if schema == "pg_catalog" => name.clone(),
             _ => return unsupported(format!("the function {}", function.name)),
         };
+        if matches!(name.as_str(), "rollup" | "cube") {
+            return unsupported("GROUP BY ROLLUP and CUBE");
+        }
         if !matches!(function.parameters, FunctionArguments::None) || function.filter.is_some() {
             return unsupported("FILTER and parametric functions");
         }

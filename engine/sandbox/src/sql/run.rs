@@ -72,10 +72,31 @@ impl Warehouse<'_> {
         if cursor.accept("ANALYZE") || cursor.accept("VACUUM") {
             return Ok(ResultSet::default());
         }
-        if cursor.accept("ALTER TABLE") && storage_only(&mut cursor)? {
+        if cursor.accept("ALTER TABLE") && self.altered(&actor, &mut cursor)? {
             return Ok(ResultSet::default());
         }
         self.parsed(user, database, tokens)
+    }
+
+    /// The ALTER TABLEs that sqlparser does not read: OWNER TO; and distribution, sort keys and
+    /// encoding, which change no result.
+    fn altered(&mut self, actor: &Actor<'_>, cursor: &mut Cursor) -> Result<bool, SqlError> {
+        let parts = cursor.dotted_name()?;
+        let storage = ["DISTKEY", "DISTSTYLE", "SORTKEY", "COMPOUND SORTKEY", "ENCODE"]
+            .map(|of| format!("ALTER {of}"));
+        let owner = cursor.accept("OWNER TO");
+        if !owner && !storage.iter().any(|words| cursor.accept(words)) {
+            return Ok(false);
+        }
+        let name = self.catalog.resolve(actor.user, actor.database, &parts)?;
+        self.catalog.require_owner(actor.user, &name)?;
+        if owner {
+            let user = cursor.user_name()?;
+            self.catalog.user(&user)?;
+            self.catalog.relation_mut(&name)?.owner = user;
+            cursor.end()?;
+        }
+        Ok(true)
     }
 
     fn parsed(
@@ -251,20 +272,6 @@ fn setting(cursor: &Cursor) -> Result<ResultSet, SqlError> {
         | "wlm_query_slot_count" => Ok(ResultSet::default()),
         other => unsupported(format!("SET {other}")),
     }
-}
-
-/// ALTER TABLE of distribution, sort keys and encoding, which change no result.
-fn storage_only(cursor: &mut Cursor) -> Result<bool, SqlError> {
-    cursor.dotted_name()?;
-    Ok([
-        "ALTER DISTKEY",
-        "ALTER DISTSTYLE",
-        "ALTER SORTKEY",
-        "ALTER COMPOUND SORTKEY",
-        "ALTER ENCODE",
-    ]
-    .into_iter()
-    .any(|words| cursor.accept(words)))
 }
 
 /// Whether the statement creates this kind of thing.

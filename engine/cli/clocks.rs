@@ -1,11 +1,12 @@
 //! Time and chance: core's ports over the machine, and over a sandbox's virtual clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use piton_core::ports::{Clock, Entropy, Pending};
 use piton_core::time::{Span, Timestamp};
-use piton_sandbox::Sandbox;
+use piton_sandbox::{Sandbox, SandboxError};
 use time::OffsetDateTime;
 
 /// The machine's present moment.
@@ -47,17 +48,35 @@ impl Clock for MachineClock {
     }
 }
 
-/// A world's virtual clock: waiting takes no time.
-pub(crate) struct WorldClock(pub(crate) Arc<Sandbox>);
+/// A world's virtual clock: waiting takes no time. While the world's file cannot be read, time stands
+/// still: the next call to the world then says what is wrong with it.
+pub(crate) struct WorldClock {
+    world: Arc<Sandbox>,
+    last: AtomicI64,
+}
+
+impl WorldClock {
+    /// The clock of a world.
+    pub(crate) fn new(world: Arc<Sandbox>) -> Self {
+        Self { world, last: AtomicI64::new(machine_now().millis()) }
+    }
+
+    fn read(&self, read: &Result<OffsetDateTime, SandboxError>) -> Timestamp {
+        if let Ok(moment) = read {
+            self.last.store(timestamp(*moment).millis(), Ordering::SeqCst);
+        }
+        Timestamp::from_millis(self.last.load(Ordering::SeqCst))
+    }
+}
 
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
-        timestamp(self.0.now().expect("the world's file was readable a moment ago"))
+        self.read(&self.world.now())
     }
 
     fn sleep(&self, span: Span) -> Pending<'_, ()> {
         Box::pin(async move {
-            self.0.advance(duration(span)).expect("the world's file was writable a moment ago");
+            self.read(&self.world.advance(duration(span)));
         })
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// A world of the sandbox, inside this process.
     pub(crate) fn of_world(world: World, run: &str) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(WorldClock(Arc::clone(&world.sandbox)));
+        let clock: Arc<dyn Clock> = Arc::new(WorldClock::new(Arc::clone(&world.sandbox)));
         let entrance = Arc::clone(&world.sandbox);
         let door: Door = Arc::new(move |mut request| {
             request.extensions_mut().insert(InProcess);
@@ -62,8 +62,10 @@ impl Surroundings {
     pub(crate) fn of_run(context: &Context, row: &RunRow) -> Result<Self, Failure> {
         match &row.summary.world {
             Some(name) => {
-                let world = context.home()?.worlds().stored(name).map_err(|failure| {
-                    failure.hint("the world of this run was removed: it cannot go on")
+                let worlds = context.home()?.worlds();
+                let world = worlds.stored(name).map_err(|failure| match worlds.has(name) {
+                    true => failure.hint("mend the cause, then try again: nothing was lost"),
+                    false => failure.hint("the world of this run was removed: it cannot go on"),
                 })?;
                 Ok(Self::of_world(world, &row.run.0))
             }

@@ -50,6 +50,11 @@ impl Worlds {
         }
     }
 
+    /// Whether a world of that name is stored.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.path(name).is_file()
+    }
+
     /// A stored world.
     pub(crate) fn stored(&self, name: &str) -> Result<World, Failure> {
         let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');

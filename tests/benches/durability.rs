@@ -39,7 +39,9 @@ fn main() {
         let floor = sqlite_alone();
         let engine = whole_engine(&runtime, STEPS);
         let ratio = engine / floor;
-        println!("  round {round}: engine {engine:.0}/s, SQLite alone {floor:.0}/s, ratio {ratio:.2}");
+        println!(
+            "  round {round}: engine {engine:.0}/s, SQLite alone {floor:.0}/s, ratio {ratio:.2}"
+        );
         ratios.push(ratio);
     }
     ratios.sort_by(f64::total_cmp);
@@ -62,9 +64,8 @@ fn sqlite_alone() -> f64 {
     for step in 0..STEPS {
         let transaction = connection.transaction().unwrap();
         {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO rows (key, body) VALUES (?1, ?2)")
-                .unwrap();
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO rows (key, body) VALUES (?1, ?2)").unwrap();
             let key = format!("#{step}");
             insert.execute((&key, &body)).unwrap();
             insert.execute((&key, &body)).unwrap();
@@ -176,10 +177,7 @@ impl Operations for Nothing {
         Box::pin(async { Ok(Answer { output: json!({}), request_id: Some("r".to_owned()) }) })
     }
 
-    fn identify<'a>(
-        &'a self,
-        _: &'a AccountRef,
-    ) -> Pending<'a, Result<Principal, IdentifyError>> {
+    fn identify<'a>(&'a self, _: &'a AccountRef) -> Pending<'a, Result<Principal, IdentifyError>> {
         Box::pin(async {
             Ok(Principal {
                 account: "111111111111".to_owned(),

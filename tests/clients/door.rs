@@ -101,11 +101,13 @@ fn an_unknown_operation_is_answered_in_each_protocol() {
     assert_eq!(status, 400);
     assert!(answer.contains("unknownoperationexception"), "{answer}");
     let iam = signed(&served, "iam");
-    let (status, answer) =
-        send(&served, &[POST, FORM, &iam], "Action=MakeRole&Version=2010-05-08");
+    let (status, answer) = send(&served, &[POST, FORM, &iam], "Action=MakeRole&Version=2010-05-08");
     assert_eq!(status, 400);
     assert!(answer.contains("<code>invalidaction</code>"), "{answer}");
-    assert!(answer.contains("could not find operation makerole for version 2010-05-08"), "{answer}");
+    assert!(
+        answer.contains("could not find operation makerole for version 2010-05-08"),
+        "{answer}"
+    );
     let datazone = signed(&served, "datazone");
     let head = "GET /v2/nothing/of/the/sort HTTP/1.1\r\nhost: localhost";
     let (status, answer) = send(&served, &[head, &datazone], "");

@@ -90,8 +90,10 @@ fn terraform(client: &TestEnv, served: &Served) {
     let folder = client.folder().join("terraform");
     fs::create_dir(&folder).unwrap();
     fs::copy(source("tests/clients/terraform/main.tf"), folder.join("main.tf")).unwrap();
-    let settings =
-        format!("provider_installation {{ filesystem_mirror {{ path = \"{}\" }} }}\n", mirror.display());
+    let settings = format!(
+        "provider_installation {{ filesystem_mirror {{ path = \"{}\" }} }}\n",
+        mirror.display()
+    );
     fs::write(folder.join("settings.tfrc"), settings).unwrap();
     let admin = &served.people()[0];
     let variables = json!({
@@ -113,9 +115,10 @@ fn terraform(client: &TestEnv, served: &Served) {
         command.env("CHECKPOINT_DISABLE", "1");
         run(client, command);
     }
-    let gone = served.log().iter().any(|call| {
-        call["operation"] == "DeleteDomain" && call["effect"] == true
-    });
+    let gone = served
+        .log()
+        .iter()
+        .any(|call| call["operation"] == "DeleteDomain" && call["effect"] == true);
     assert!(gone, "destroy deletes the domain");
     loudly("Terraform: applied, found nothing to change, destroyed");
 }

@@ -57,14 +57,20 @@ impl Served {
     pub(super) fn client(&self) -> TestEnv {
         let env = TestEnv::new();
         let endpoint = self.endpoint();
-        let mut accounts = format!("[accounts.default]\nprofile = \"admin\"\nendpoint_url = \"{endpoint}\"\n");
+        let mut accounts =
+            format!("[accounts.default]\nprofile = \"admin\"\nendpoint_url = \"{endpoint}\"\n");
         let (mut keys, mut config) = (String::new(), String::new());
         for person in self.people() {
             let member = |name: &str| text(&person[name]);
             let alias = member("alias");
-            write!(accounts, "[accounts.{alias}]\nprofile = \"{alias}\"\nendpoint_url = \"{endpoint}\"\n").unwrap();
+            write!(
+                accounts,
+                "[accounts.{alias}]\nprofile = \"{alias}\"\nendpoint_url = \"{endpoint}\"\n"
+            )
+            .unwrap();
             let (id, secret) = (member("access_key_id"), member("secret_access_key"));
-            write!(keys, "[{alias}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n").unwrap();
+            write!(keys, "[{alias}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
+                .unwrap();
             write!(config, "[profile {alias}]\nregion = {}\n", member("region")).unwrap();
         }
         let profiles = env.folder().join(".aws");

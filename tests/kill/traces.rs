@@ -62,13 +62,12 @@ fn same(what: &str, expected: &Value, actual: &Value) {
 /// The first place where two values differ.
 fn difference(expected: &Value, actual: &Value, place: &str) -> Option<String> {
     match (expected, actual) {
-        (Value::Object(left), Value::Object(right)) => left
-            .keys()
-            .chain(right.keys())
-            .find_map(|key| match (left.get(key), right.get(key)) {
+        (Value::Object(left), Value::Object(right)) => {
+            left.keys().chain(right.keys()).find_map(|key| match (left.get(key), right.get(key)) {
                 (Some(left), Some(right)) => difference(left, right, &format!("{place}/{key}")),
                 (left, right) => Some(format!("{place}/{key}: {left:?} and {right:?}")),
-            }),
+            })
+        }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             left.iter().zip(right).enumerate().find_map(|(index, (left, right))| {
                 difference(left, right, &format!("{place}/{index}"))

@@ -125,7 +125,13 @@ impl Driver {
                 self.adopt(sending, sent_at, output)
             }
             Found::Several(candidates) => {
-                Err(self.doubt(sending, "several things in AWS may be from this call", candidates))
+                // Whoever adopts one goes on with what the call would have answered.
+                let mut whole = Vec::with_capacity(candidates.len());
+                for Candidate { id, output } in candidates {
+                    let output = self.adopted_output(sending, finder, &output)?;
+                    whole.push(Candidate { id, output });
+                }
+                Err(self.doubt(sending, "several things in AWS may be from this call", whole))
             }
         }
     }

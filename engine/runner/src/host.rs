@@ -56,8 +56,7 @@ impl Host for Driver {
             let (path, name) = (opening.path, name.to_owned());
             let body = Body::StepOpened(StepOpened { path: path.clone(), name: name.clone() });
             recorder.make(Some(machine), at, Some(Key::from_text(path.clone())), body);
-            // An opened step is no news about AWS: it may be shown at once.
-            recorder.tell_now(at, EventKind::StepOpened { path, name, depth });
+            recorder.tell_in_order(at, EventKind::StepOpened { path, name, depth });
         }
         Ok(())
     }

@@ -85,6 +85,11 @@ impl Recorder {
         self.held.push(RunEvent { run: self.lease.run().clone(), at, kind });
     }
 
+    /// Tells an event that is no news about AWS: at once, unless others wait before it.
+    pub(crate) fn tell_in_order(&mut self, at: Timestamp, kind: EventKind) {
+        if self.held.is_empty() { self.tell_now(at, kind) } else { self.tell(at, kind) }
+    }
+
     /// Tells an event at once: only for what no entry says.
     pub(crate) fn tell_now(&self, at: Timestamp, kind: EventKind) {
         self.events.emit(&RunEvent { run: self.lease.run().clone(), at, kind });

@@ -262,8 +262,12 @@ impl Driver {
             if remaining.millis() == 0 {
                 return Ok(());
             }
-            let part = if self.engine.ports.clock.is_virtual() { remaining } else { PART };
-            self.pass_time(part.min(remaining));
+            let is_virtual = self.engine.ports.clock.is_virtual();
+            self.pass_time(if is_virtual { remaining } else { PART.min(remaining) });
+            if is_virtual && until.since(self.now()) == remaining {
+                let message = "the clock of the world stands still".to_owned();
+                return Err(self.suspend(&mut self.state(), Reason::Unavailable { message }));
+            }
         }
     }
 

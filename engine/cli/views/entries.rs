@@ -116,7 +116,8 @@ impl EntryView {
             .error
             .as_ref()
             .map_or_else(String::new, |error| format!(": {}: {}", error.code, error.message));
-        let key = self.key.as_ref().map_or_else(String::new, |key| format!("  ({key})"));
+        let key = self.key.as_ref().filter(|key| !key.is_empty());
+        let key = key.map_or_else(String::new, |key| format!("  ({key})"));
         format!("{:>5}  {at}  {:<12} {what}{account}{error}{key}", self.seq, self.kind)
     }
 

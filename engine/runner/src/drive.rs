@@ -88,11 +88,35 @@ pub(crate) struct Driver {
     pub(crate) references: HashMap<String, String>,
     pub(crate) rebind: Vec<String>,
     /// Somebody left a cancel in the mailbox.
-    pub(crate) cancelled: AtomicBool,
-    pub(crate) state: Mutex<State>,
+    cancelled: AtomicBool,
+    state: Mutex<State>,
 }
 
 impl Driver {
+    /// A driver that has asked nothing yet.
+    pub(crate) fn new(
+        engine: &Engine,
+        run: RunId,
+        program: Program,
+        started: Started,
+        options: Options,
+        state: State,
+    ) -> Self {
+        Self {
+            engine: engine.clone(),
+            run,
+            program: Arc::new(program),
+            params: started.params.as_object().cloned().unwrap_or_default(),
+            started,
+            options,
+            vault: Vault::default(),
+            references: HashMap::new(),
+            rebind: Vec::new(),
+            cancelled: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
+    }
+
     /// The changing part. Held only between calls, never while one is in flight.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -156,6 +180,11 @@ impl Driver {
             Ok(false) => Ok(()),
             Err(error) => Err(self.end(state, Ending::Journal(error))),
         }
+    }
+
+    /// Keeps in mind that somebody cancelled: the driver stops at its next safe point.
+    pub(crate) fn hear_cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
     }
 
     /// Whether the mailbox has a cancel.

@@ -1,6 +1,5 @@
 //! The heartbeat of a driving: says that its driver lives, and hears a cancel.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,7 +38,7 @@ impl Heart {
                 }
                 // What the journal cannot say now, the driver's next append says.
                 if matches!(driver.is_cancelled(), Ok(true)) {
-                    driver.cancelled.store(true, Ordering::SeqCst);
+                    driver.hear_cancel();
                 }
                 if last_renewed.elapsed() >= HEARTBEAT {
                     last_renewed = Instant::now();

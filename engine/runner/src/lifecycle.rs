@@ -1,8 +1,7 @@
 //! What can be done with a run: start it, resume it, cancel it.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use piton_core::account::{AccountRef, Principal};
 use piton_core::diagnostic::{Code, Diagnostic};
@@ -22,7 +21,6 @@ use crate::drive::{Driver, State, drive, identify_diagnostic, run_end};
 use crate::engine::{Driven, Engine, Resume, RunnerError, Start};
 use crate::recorder::Recorder;
 use crate::sealed::{open_secrets, read_secrets};
-use crate::vault::Vault;
 
 /// See [`Engine::start`].
 pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError> {
@@ -77,19 +75,8 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         recorder.tell_now(now, EventKind::Bound { account, principal });
     }
     let machine = Machine::new(Box::new(std::iter::empty()), Vec::new());
-    let mut driver = Driver {
-        engine: engine.clone(),
-        run,
-        params: start.params.values,
-        program: Arc::new(start.program),
-        started,
-        options: start.options,
-        vault: Vault::default(),
-        references: HashMap::new(),
-        rebind: Vec::new(),
-        cancelled: AtomicBool::new(false),
-        state: Mutex::new(State::new(machine, recorder, bound.clone())),
-    };
+    let state = State::new(machine, recorder, bound.clone());
+    let mut driver = Driver::new(engine, run, start.program, started, start.options, state);
     driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
     for secret in secrets {
         driver.learn(secret);
@@ -198,7 +185,6 @@ fn rebuild(
     let secrets = open_secrets(&engine.sealing_key, journal.as_ref(), &row.run)?;
     let source = EntryReader::new(Arc::clone(journal), row.run.clone(), row.head.seq);
     let machine = Machine::new(Box::new(source), row.summary.voided.clone());
-    let params = started.params.as_object().cloned().unwrap_or_default();
     let recorder = Recorder::new(
         Arc::clone(journal),
         Arc::clone(&engine.ports.events),
@@ -206,19 +192,9 @@ fn rebuild(
         row.head,
         row.summary,
     );
-    let mut driver = Driver {
-        engine: engine.clone(),
-        run: row.run,
-        program: Arc::new(program),
-        started,
-        params,
-        options: how.options,
-        vault: Vault::default(),
-        references: HashMap::new(),
-        rebind: how.rebind.clone(),
-        cancelled: AtomicBool::new(false),
-        state: Mutex::new(State::new(machine, recorder, bound)),
-    };
+    let state = State::new(machine, recorder, bound);
+    let mut driver = Driver::new(engine, row.run, program, started, how.options, state);
+    driver.rebind.clone_from(&how.rebind);
     for secret in secrets {
         driver.learn(secret);
     }

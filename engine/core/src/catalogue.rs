@@ -1,16 +1,25 @@
-//! What may be repeated: the idempotency class of each operation, and how a doubt is looked up.
+//! What is known of each operation beyond its shape: what may be repeated, how a doubt is looked up,
+//! what takes a call back, and which states to wait for.
 //!
-//! The class comes from the reviewed table in `catalogue.json` first, then from what the service
-//! model says. A mutating operation that neither knows is [`Class::Unsafe`]: nothing is guessed.
+//! The class comes from the reviewed table first, one file for each service beside this one, then
+//! from what the service model says. A mutating operation that neither knows is [`Class::Unsafe`]:
+//! nothing is guessed. Who searches, waits and takes back is left to the runner; that the table agrees
+//! with the models is left to tests, since this crate has no models.
+
+mod finder;
+mod states;
+mod template;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::status::Candidate;
-use crate::time::{Span, Timestamp};
+pub use finder::{Finder, Found, Then};
+pub use states::{Stage, States};
+pub use template::{part, places};
+pub use undo::Inverse;
 
 /// What a repeated call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,7 +66,8 @@ pub struct ModelFacts {
     pub readonly: bool,
 }
 
-/// One row of the reviewed table.
+/// One row of the reviewed table. A mutating operation has an `inverse` or says why it is
+/// `irreversible`, never both.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reviewed {
@@ -66,81 +76,89 @@ pub struct Reviewed {
     /// Input member that takes the token, when the model does not flag one.
     #[serde(default)]
     pub token_member: Option<String>,
-    /// How a doubt is looked up.
+    /// The member that the model flags as a token is none: it names what the call is about.
+    #[serde(default)]
+    pub no_token: bool,
+    /// How a doubt is looked up. For the class `token` it is what shows candidates to a person once
+    /// the token has expired.
     #[serde(default)]
     pub find: Option<Finder>,
     /// Why the class is what it is, where that is not obvious.
     #[serde(default)]
     pub why: Option<String>,
+    /// What takes the call back.
+    #[serde(default)]
+    pub inverse: Option<Inverse>,
+    /// Why nothing takes the call back by itself.
+    #[serde(default)]
+    pub irreversible: Option<String>,
+    /// The states to wait for after the call.
+    #[serde(default)]
+    pub states: Option<States>,
 }
 
-/// How to look for what a call in doubt may have made.
-///
-/// In templates a string `$input.a.b` is that part of the call's input, `$found.a.b` that part of
-/// a candidate; everything else is literal.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finder {
-    /// Script's name of the operation that looks, of the same service.
-    pub operation: String,
-    /// Template of its input.
-    pub input: Value,
-    /// Where its output has candidates, a dotted path; absent when the output is the candidate.
-    #[serde(default)]
-    pub items: Option<String>,
-    /// What a candidate must have: dotted path to template.
-    #[serde(default, rename = "where")]
-    pub matches: BTreeMap<String, Value>,
-    /// Where a candidate has its time of creation: an older one is not from this call.
-    #[serde(default)]
-    pub created: Option<String>,
-    /// Dotted path of a candidate's id, for people.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// A second read that answers what the call would have answered, input by template.
-    #[serde(default)]
-    pub then: Option<Then>,
-    /// Template of the output to go on with; absent when the (second) answer is that output.
-    #[serde(default)]
-    pub output: Option<Value>,
-    /// Error codes of the search that mean: there is none.
-    #[serde(default)]
-    pub none_on: Vec<String>,
-    /// The call removes: no candidate means that it had its effect, with this output.
-    #[serde(default)]
-    pub gone_is_done: bool,
+macro_rules! reviewed_services {
+    ($($service:literal),* $(,)?) => {
+        /// The script's names of the services that have a reviewed table.
+        pub const SERVICES: &[&str] = &[$($service),*];
+
+        fn table(service: &str) -> Option<&'static BTreeMap<String, Reviewed>> {
+            match service {
+                $($service => {
+                    static TABLE: OnceLock<BTreeMap<String, Reviewed>> = OnceLock::new();
+                    Some(TABLE.get_or_init(|| {
+                        parse(include_str!(concat!("catalogue/", $service, ".json")))
+                    }))
+                })*
+                _ => None,
+            }
+        }
+    };
 }
 
-/// A second read of a [`Finder`].
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Then {
-    /// Script's name of the operation.
-    pub operation: String,
-    /// Template of its input.
-    pub input: Value,
+reviewed_services!(
+    "athena",
+    "datazone",
+    "glue",
+    "iam",
+    "lakeformation",
+    "ram",
+    "redshift",
+    "redshift_data",
+    "redshift_serverless",
+    "secretsmanager",
+    "sts",
+);
+
+fn parse(text: &str) -> BTreeMap<String, Reviewed> {
+    serde_json::from_str(text)
+        .expect("the reviewed tables are part of the program and are parsed by a test")
 }
 
-/// Clocks of AWS and of this machine may differ by this much before a candidate counts as older
-/// than the call.
-const CLOCK_SKEW: Span = Span::from_secs(60);
-
-fn table() -> &'static BTreeMap<String, Reviewed> {
-    static TABLE: OnceLock<BTreeMap<String, Reviewed>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        serde_json::from_str(include_str!("catalogue.json"))
-            .expect("the reviewed table is part of the program and is parsed by a test")
-    })
-}
-
-/// The reviewed row of an operation.
+/// The reviewed row of an operation, both by script's name. The first call for a service parses its
+/// table.
 pub fn reviewed(service: &str, operation: &str) -> Option<&'static Reviewed> {
-    table().get(&format!("{service}.{operation}"))
+    table(service)?.get(operation)
 }
 
-/// The operations that the table has, `service.operation`, in order.
-pub fn reviewed_operations() -> impl Iterator<Item = &'static str> {
-    table().keys().map(String::as_str)
+/// The operations of a service that its table has, in order; none for a service without a table.
+pub fn reviewed_operations(
+    service: &str,
+) -> impl Iterator<Item = (&'static str, &'static Reviewed)> + use<> {
+    table(service).into_iter().flatten().map(|(name, row)| (name.as_str(), row))
+}
+
+/// The input member that takes the token of an operation, given the one that the model flags.
+pub fn token_member<'a>(
+    service: &str,
+    operation: &str,
+    flagged: Option<&'a str>,
+) -> Option<&'a str> {
+    match reviewed(service, operation) {
+        Some(reviewed) if reviewed.no_token => None,
+        Some(reviewed) => reviewed.token_member.as_deref().or(flagged),
+        None => flagged,
+    }
 }
 
 const READ_PREFIXES: [&str; 9] = [
@@ -169,116 +187,5 @@ pub fn class(service: &str, operation: &str, facts: ModelFacts) -> Class {
         Class::Put
     } else {
         Class::Unsafe
-    }
-}
-
-/// What a search for a call in doubt found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Found {
-    /// Nothing: the call had no effect.
-    Nothing,
-    /// Exactly one thing that can only be from this call.
-    One(Value),
-    /// Several that may be: a person decides.
-    Several(Vec<Candidate>),
-}
-
-impl Finder {
-    /// The input of the search for a call with `input`.
-    pub fn search_input(&self, input: &Value) -> Value {
-        fill(&self.input, input, &Value::Null)
-    }
-
-    /// What the answer of the search says about the call that was sent at `sent_at`.
-    pub fn judge(&self, input: &Value, answer: &Value, sent_at: Timestamp) -> Found {
-        let all: Vec<&Value> = match &self.items {
-            None => vec![answer],
-            Some(path) => match part(answer, path) {
-                Value::Array(items) => items.iter().collect(),
-                _ => Vec::new(),
-            },
-        };
-        let mut candidates: Vec<&Value> = all
-            .into_iter()
-            .filter(|candidate| {
-                self.matches.iter().all(|(path, template)| {
-                    let wanted = fill(template, input, candidate);
-                    wanted.is_null() || *part(candidate, path) == wanted
-                })
-            })
-            .filter(|candidate| self.may_be_from(candidate, sent_at))
-            .collect();
-        match candidates.len() {
-            0 => Found::Nothing,
-            1 => Found::One(candidates.remove(0).clone()),
-            _ => Found::Several(
-                candidates
-                    .into_iter()
-                    .map(|candidate| Candidate {
-                        id: self.candidate_id(candidate),
-                        output: candidate.clone(),
-                    })
-                    .collect(),
-            ),
-        }
-    }
-
-    fn may_be_from(&self, candidate: &Value, sent_at: Timestamp) -> bool {
-        let Some(path) = &self.created else { return true };
-        let created = match part(candidate, path) {
-            Value::String(text) => text.parse::<Timestamp>().ok(),
-            Value::Number(seconds) => {
-                seconds.as_f64().map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64))
-            }
-            _ => None,
-        };
-        // A candidate that does not say when it was made cannot be ruled out.
-        created.is_none_or(|created| created.after(CLOCK_SKEW) >= sent_at)
-    }
-
-    /// A candidate's id, for people.
-    pub fn candidate_id(&self, candidate: &Value) -> String {
-        let id = self.id.as_ref().map_or(&Value::Null, |path| part(candidate, path));
-        id.as_str().map_or_else(|| candidate.to_string(), str::to_owned)
-    }
-
-    /// The second read for a candidate, when there is one: operation and input.
-    pub fn then_input(&self, input: &Value, found: &Value) -> Option<(&str, Value)> {
-        self.then.as_ref().map(|then| (then.operation.as_str(), fill(&then.input, input, found)))
-    }
-
-    /// The output that the run goes on with.
-    pub fn adopted_output(&self, input: &Value, found: &Value) -> Value {
-        self.output.as_ref().map_or_else(|| found.clone(), |output| fill(output, input, found))
-    }
-}
-
-/// A part of a value by dotted path; `null` when it is not there. An empty path is the whole.
-pub fn part<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').filter(|name| !name.is_empty()).fold(value, |value, name| match value {
-        Value::Array(items) => {
-            name.parse::<usize>().ok().and_then(|index| items.get(index)).unwrap_or(&Value::Null)
-        }
-        other => other.get(name).unwrap_or(&Value::Null),
-    })
-}
-
-fn fill(template: &Value, input: &Value, found: &Value) -> Value {
-    match template {
-        Value::String(text) => match text.split_once('.') {
-            Some(("$input", path)) => part(input, path).clone(),
-            Some(("$found", path)) => part(found, path).clone(),
-            _ if text == "$found" => found.clone(),
-            _ => template.clone(),
-        },
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .map(|(name, member)| (name.clone(), fill(member, input, found)))
-                .filter(|(_, member)| !member.is_null())
-                .collect(),
-        ),
-        Value::Array(items) => items.iter().map(|item| fill(item, input, found)).collect(),
-        other => other.clone(),
     }
 }

@@ -140,6 +140,12 @@ codes! {
     UnknownAlias = "PT0109",
     /// The command line is wrong.
     Usage = "PT0110",
+    /// Something that nothing uses.
+    Unused = "PT0111",
+    /// A function that hides another.
+    Shadowed = "PT0112",
+    /// A closure that captures what it must not.
+    Capture = "PT0113",
     /// A service that is not bound.
     UnknownService = "PT0201",
     /// An operation that the service does not have.
@@ -156,6 +162,10 @@ codes! {
     MisplacedCall = "PT0207",
     /// A prelude function was called with the wrong arguments.
     BadArgument = "PT0208",
+    /// A state or value that there never is.
+    UnknownState = "PT0209",
+    /// A gate that waits for ever.
+    GateWithoutExpiry = "PT0210",
     /// The script raised an error, by `fail`, `ensure`, `throw` or a mistake.
     ScriptError = "PT0301",
     /// AWS refused a call and the script did not catch it.

@@ -370,11 +370,12 @@ pub trait Journal: Send + Sync {
     /// One run by id or unique prefix.
     fn find(&self, prefix: &str) -> Result<RunRow, JournalError>;
 
-    /// Takes a run that nobody live drives. A dead holder is replaced at once.
+    /// Takes a run that nobody live drives. A dead holder is replaced at once, a live one only when
+    /// it has not said for a while that it is alive.
     fn acquire(&self, run: &RunId, holder: &Holder) -> Result<Box<dyn Lease>, JournalError>;
 
     /// Says that the holder is alive. Refused when the lease was lost.
-    fn renew(&self, lease: &dyn Lease, now: Timestamp) -> Result<(), JournalError>;
+    fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError>;
 
     /// Appends entries in one durable commit, with the summary after them. Refused when the lease
     /// was lost: then nothing is written.

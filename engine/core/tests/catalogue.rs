@@ -1,25 +1,17 @@
-//! The reviewed table, and searches for calls in doubt.
+//! Classes, searches for calls in doubt, what takes calls back, and states to wait for.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use piton_core::catalogue::{self, Class, Found, ModelFacts};
+use piton_core::catalogue::{self, Class, Found, ModelFacts, Reviewed, Stage};
 use piton_core::time::Timestamp;
 use serde_json::json;
 
-fn sent_at() -> Timestamp {
-    "2026-01-01T12:00:00Z".parse().unwrap()
+fn row(service: &str, operation: &str) -> &'static Reviewed {
+    catalogue::reviewed(service, operation).unwrap()
 }
 
-#[test]
-fn every_reviewed_operation_has_a_class_and_natural_keys_have_a_search() {
-    let mut count = 0;
-    for operation in catalogue::reviewed_operations() {
-        let (service, name) = operation.split_once('.').unwrap();
-        let reviewed = catalogue::reviewed(service, name).unwrap();
-        assert_eq!(reviewed.class == Class::NaturalKey, reviewed.find.is_some(), "{operation}");
-        count += 1;
-    }
-    assert!(count > 60);
+fn sent_at() -> Timestamp {
+    "2026-01-01T12:00:00Z".parse().unwrap()
 }
 
 #[test]
@@ -29,7 +21,8 @@ fn the_table_goes_before_the_model_and_the_model_before_a_guess() {
     let nothing = ModelFacts::default();
     assert_eq!(catalogue::class("datazone", "create_project", token), Class::NaturalKey);
     assert_eq!(catalogue::class("datazone", "create_domain", token), Class::Token);
-    assert_eq!(catalogue::class("datazone", "delete_listing", idempotent), Class::Put);
+    assert_eq!(catalogue::class("elsewhere", "delete_listing", idempotent), Class::Put);
+    assert_eq!(catalogue::class("elsewhere", "delete_listing", nothing), Class::Unsafe);
     assert_eq!(catalogue::class("iam", "create_access_key", nothing), Class::Unsafe);
     assert_eq!(catalogue::class("iam", "upload_ssh_public_key", nothing), Class::Unsafe);
     assert_eq!(catalogue::class("iam", "list_roles", nothing), Class::Read);
@@ -88,4 +81,82 @@ fn an_optional_part_of_the_key_that_the_call_does_not_have_is_not_compared() {
         json!({"designation": "PROJECT_OWNER", "memberDetails": {"user": {"userId": "u1"}}});
     let answer = json!({"members": [&member]});
     assert_eq!(finder.judge(&input, &answer, sent_at()), Found::One(member));
+}
+
+#[test]
+fn what_does_not_say_when_it_was_made_is_for_a_person() {
+    let finder = row("redshift", "create_cluster_subnet_group").find.as_ref().unwrap();
+    let input = json!({"ClusterSubnetGroupName": "g"});
+    let answer = json!({"ClusterSubnetGroups": [{"ClusterSubnetGroupName": "g"}]});
+    match finder.judge(&input, &answer, sent_at()) {
+        Found::Several(candidates) => assert_eq!(candidates[0].id, "g"),
+        other => panic!("adopted without proof: {other:?}"),
+    }
+    let nothing = json!({"ClusterSubnetGroups": []});
+    assert_eq!(finder.judge(&input, &nothing, sent_at()), Found::Nothing);
+}
+
+#[test]
+fn the_natural_key_is_what_a_search_asks_for_and_compares() {
+    let key = |service, operation| row(service, operation).find.as_ref().unwrap().natural_key();
+    assert_eq!(key("datazone", "create_project"), ["domainIdentifier", "name"]);
+    assert_eq!(key("iam", "create_role"), ["RoleName"]);
+    let table = ["CatalogId", "DatabaseName", "TableInput.Name"];
+    assert_eq!(key("glue", "create_table"), table);
+}
+
+#[test]
+fn an_inverse_takes_its_input_from_the_call() {
+    let project = row("datazone", "create_project").inverse.as_ref().unwrap();
+    let input = json!({"domainIdentifier": "dzd-1", "name": "sales"});
+    let (operation, undo) = project.call(&input, &json!({"id": "p1"})).unwrap();
+    assert_eq!(operation, "delete_project");
+    assert_eq!(undo, json!({"domainIdentifier": "dzd-1", "identifier": "p1"}));
+    let attach = row("iam", "attach_role_policy").inverse.as_ref().unwrap();
+    let input = json!({"RoleName": "R", "PolicyArn": "arn"});
+    assert_eq!(attach.call(&input, &json!({})), Some(("detach_role_policy", input.clone())));
+}
+
+#[test]
+fn an_inverse_applies_only_where_there_is_something_to_take_back() {
+    let change = row("datazone", "create_listing_change_set").inverse.as_ref().unwrap();
+    let input = |action: &str| {
+        json!({
+            "domainIdentifier": "d", "entityIdentifier": "a", "entityType": "ASSET",
+            "action": action, "entityRevision": "1",
+        })
+    };
+    let (operation, undo) = change.call(&input("PUBLISH"), &json!({})).unwrap();
+    assert_eq!((operation, &undo["action"]), ("create_listing_change_set", &json!("UNPUBLISH")));
+    assert_eq!(change.call(&input("UNPUBLISH"), &json!({})), None);
+    let delete = row("secretsmanager", "delete_secret").inverse.as_ref().unwrap();
+    assert!(delete.call(&json!({"SecretId": "s"}), &json!({})).is_some());
+    let for_good = json!({"SecretId": "s", "ForceDeleteWithoutRecovery": true});
+    assert_eq!(delete.call(&for_good, &json!({})), None);
+}
+
+#[test]
+fn states_say_what_an_answer_means() {
+    let states = row("datazone", "create_environment").states.as_ref().unwrap();
+    let input = json!({"domainIdentifier": "d"});
+    let read = states.read_input(&input, &json!({"id": "e"}));
+    assert_eq!(read, json!({"domainIdentifier": "d", "identifier": "e"}));
+    let stage = |state: &str| states.stage(&json!({"status": state}));
+    assert_eq!(stage("ACTIVE"), Stage::Reached);
+    assert_eq!(stage("CREATING"), Stage::Underway);
+    assert_eq!(stage("CREATE_FAILED"), Stage::Failed);
+    assert_eq!(stage("NEW_AT_AWS"), Stage::Unknown);
+    assert_eq!(states.stage(&json!({})), Stage::Unknown);
+    let deleted = row("datazone", "delete_project").states.as_ref().unwrap();
+    assert_eq!(deleted.stage_on_error("ResourceNotFoundException"), Stage::Reached);
+    assert_eq!(deleted.stage_on_error("ThrottlingException"), Stage::Unknown);
+}
+
+#[test]
+fn the_reviewed_token_goes_before_the_flagged_one() {
+    let token = catalogue::token_member;
+    assert_eq!(token("ram", "create_resource_share", None), Some("clientToken"));
+    assert_eq!(token("datazone", "create_domain", Some("clientToken")), Some("clientToken"));
+    assert_eq!(token("athena", "delete_named_query", Some("NamedQueryId")), None);
+    assert_eq!(token("elsewhere", "create", Some("Token")), Some("Token"));
 }

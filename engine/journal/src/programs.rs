@@ -42,8 +42,8 @@ pub(crate) fn create(
     let head = insert(connection, &run.run, Head::EMPTY, entries)?;
     connection
         .prepare_cached(
-            "INSERT INTO heads (run, seq, hash, updated, epoch, holder, heartbeat)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)",
+            "INSERT INTO heads (run, seq, hash, updated, epoch, holder, heartbeat, lock)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, 0)",
         )?
         .execute(params![
             run.run.0,
@@ -51,7 +51,7 @@ pub(crate) fn create(
             head.hash.bytes(),
             summary.updated_at.millis(),
             encode(holder),
-            holder.since.millis(),
+            now.millis(),
         ])?;
     for (name, value) in &run.sealed {
         seal(connection, &run.run, name, value)?;

@@ -10,9 +10,8 @@ use piton_core::ports::{
     Holder, Journal, JournalError, Lease, Mail, NewRun, OpenGate, ProgramFile, RunId, RunRow,
 };
 use piton_core::status::RunSummary;
-use piton_core::time::Timestamp;
 
-use crate::append::{append, fenced_head, head};
+use crate::append::{append, fenced_head};
 use crate::store::{Now, Store};
 use crate::{gates, lease, mailbox, programs, runs, verify};
 
@@ -79,7 +78,7 @@ impl Journal for SqliteJournal {
         summary: &RunSummary,
         holder: &Holder,
     ) -> Result<Box<dyn Lease>, JournalError> {
-        let lock = lease::lock(&self.store, &run.run)?;
+        let lock = lease::lock(&self.store, &run.run, 0)?;
         let now = self.store.now();
         self.store.write(|connection, seen| {
             seen.remove(&run.run);
@@ -102,7 +101,8 @@ impl Journal for SqliteJournal {
         Ok(Box::new(lease::acquire(&self.store, run, holder)?))
     }
 
-    fn renew(&self, lease: &dyn Lease, now: Timestamp) -> Result<(), JournalError> {
+    fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError> {
+        let now = self.store.now();
         self.store.write(|connection, _| lease::renew(connection, lease, now))
     }
 
@@ -170,12 +170,11 @@ impl Journal for SqliteJournal {
     }
 
     fn remove(&self, run: &RunId) -> Result<(), JournalError> {
-        self.store.read(|connection| head(connection, run))?;
-        let _lock = lease::lock(&self.store, run)?;
+        let (_lock, number) = lease::lock_for_removal(&self.store, run)?;
         self.store.write(|connection, seen| {
             seen.remove(run);
             programs::remove(connection, run)
         })?;
-        lease::remove_lock(&self.store, run)
+        lease::remove_locks(&self.store, run, number)
     }
 }

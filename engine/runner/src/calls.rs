@@ -297,7 +297,8 @@ impl Driver {
         Ok(answered?)
     }
 
-    fn scrubbed(&self, mut error: AwsError) -> AwsError {
+    /// The error without the secrets that AWS echoed.
+    pub(crate) fn scrubbed(&self, mut error: AwsError) -> AwsError {
         error.message = self.vault.scrub(&error.message);
         error
     }

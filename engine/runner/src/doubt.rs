@@ -54,7 +54,7 @@ impl Driver {
                     Ok(answer) => self.recorded_answer(sending, sent_at, answer),
                     Err(Failure::Halt(halt)) => Err(halt),
                     Err(Failure::Call(CallFailure::Refused(error))) => {
-                        let result = (CallResult::Error(error), None);
+                        let result = (CallResult::Error(self.scrubbed(error)), None);
                         self.record_outcome(sending, sent_at, None, result, false)
                     }
                     Err(Failure::Call(failure)) => Err(self.cannot_send(failure)),

@@ -67,8 +67,7 @@ impl Heart {
 
 impl Driver {
     fn renew(&self) -> Result<(), JournalError> {
-        let now = self.now();
         let state = self.state();
-        self.engine.ports.journal.renew(state.recorder.lease(), now)
+        self.engine.ports.journal.renew(state.recorder.lease())
     }
 }

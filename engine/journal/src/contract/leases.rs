@@ -8,7 +8,7 @@ use piton_core::ports::JournalError;
 use piton_core::status::RunStatus;
 
 use super::Open;
-use super::fixtures::{OldLease, at, holder, note, run_id, start};
+use super::fixtures::{OldLease, holder, note, run_id, start};
 
 /// Whoever has a run keeps it, and is shown to others.
 pub fn one_process_drives_a_run(open: Open<'_>) {
@@ -38,7 +38,7 @@ pub fn a_run_that_was_given_back_is_taken_at_once(open: Open<'_>) {
         let lease = other.acquire(&driven.run, &holder(7)).unwrap();
         assert_eq!(lease.epoch(), epoch);
         assert_eq!(journal.find("a1").unwrap().holder, Some(holder(7)));
-        other.renew(&*lease, at(60)).unwrap();
+        other.renew(&*lease).unwrap();
         other.append(&*lease, &[note("#0", 61, "on")], &driven.summary).unwrap();
     }
     assert_eq!(journal.find("a1").unwrap().head.seq, 3);
@@ -60,7 +60,7 @@ pub fn an_old_lease_writes_nothing(open: Open<'_>) {
         let entries = [note("#0", 1, "one"), note("#1", 1, "two")];
         assert_eq!(journal.append(&old, &entries, &other_summary), Err(lost()));
         assert_eq!(journal.take_mail(&old, &[], &entries, &other_summary), Err(lost()));
-        assert_eq!(journal.renew(&old, at(1)), Err(lost()));
+        assert_eq!(journal.renew(&old), Err(lost()));
         assert_eq!(journal.seal(&old, "password", b"old"), Err(lost()));
     }
     assert_eq!(journal.find("a1"), Ok(before));

@@ -42,7 +42,8 @@ CREATE TABLE heads (
     updated   INTEGER NOT NULL, -- the summary's moment, which every append changes
     epoch     INTEGER NOT NULL, -- counts the processes that took the run
     holder    TEXT,             -- JSON; counts only while the lock file is locked
-    heartbeat INTEGER NOT NULL
+    heartbeat INTEGER NOT NULL, -- when the holder last said that it lives, by the machine's clock
+    lock      INTEGER NOT NULL  -- which lock file: another one after a holder that fell silent
 ) WITHOUT ROWID;
 
 -- The journal. Append-only; each hash covers the row and the hash before it.

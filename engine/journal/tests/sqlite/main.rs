@@ -6,4 +6,5 @@
 mod chain;
 mod file;
 mod processes;
+mod silence;
 mod support;

@@ -113,8 +113,8 @@ impl Journal for Fragile {
         self.inner.acquire(run, holder)
     }
 
-    fn renew(&self, lease: &dyn Lease, now: Timestamp) -> Result<(), JournalError> {
-        self.inner.renew(lease, now)
+    fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError> {
+        self.inner.renew(lease)
     }
 
     fn append(

@@ -5,5 +5,5 @@
 
 mod door;
 mod others;
-mod served;
+pub(crate) mod served;
 mod small;

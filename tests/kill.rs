@@ -12,8 +12,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::process::Stdio;
 
-use serde_json::Value;
-
+use crate::clients::served::Served;
 use crate::support::{TestEnv, runbook, text};
 use moments::{Moment, Moments};
 use traces::Traces;
@@ -21,39 +20,50 @@ use traces::Traces;
 /// A run never needs more processes than this beyond those that were killed.
 const PROCESSES: usize = 20;
 
+/// Who decides has to be somebody when the world is another process's.
+const WORLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kill/world.toml");
+
 #[test]
 fn thirty_changes_survive_every_kill() {
     let script = runbook("kill");
-    survives(&[&script], 40);
+    survives(40, || Story::rehearsed(&[&script]));
+}
+
+/// Here a call that was sent goes on in the other process when its sender dies.
+#[test]
+fn thirty_changes_over_http_survive_every_kill() {
+    let script = runbook("kill");
+    survives(20, || Story::served(&[&script, "-p", "every=1s", "-p", "pause=1s"]));
 }
 
 #[test]
 fn the_packaged_runbook_survives_every_kill() {
-    survives(&["pfizer_poc"], 40);
+    survives(40, || Story::rehearsed(&["pfizer_poc"]));
 }
 
 /// One series of kills on a runbook.
 #[expect(clippy::print_stderr, reason = "a failure must be repeatable from its output")]
-fn survives(arguments: &[&str], kills: usize) {
+fn survives(kills: usize, begin: impl Fn() -> Story) {
     let seed = moments::seed();
-    eprintln!("{arguments:?}: {kills} kills, PITON_KILL_SEED={seed}");
-    let calm = Story::new(arguments);
+    let calm = begin();
+    eprintln!("{:?}: {kills} kills, PITON_KILL_SEED={seed}", calm.start);
     let entries = calm.tell(VecDeque::new());
     let expected = calm.traces();
     expected.assert_nothing_twice();
 
-    let hunted = Story::new(arguments);
-    let moments = Moments::spread(seed, kills, entries);
-    hunted.tell(moments);
+    let hunted = begin();
+    hunted.tell(Moments::spread(seed, kills, entries));
     let actual = hunted.traces();
     actual.assert_nothing_twice();
     expected.assert_same_end(&actual);
 }
 
 /// One run from its start to its end, whatever happens to its processes.
-struct Story<'a> {
+struct Story {
     env: TestEnv,
-    arguments: &'a [&'a str],
+    start: Vec<String>,
+    /// The process that has the world; without one, the world is in the run's own process.
+    served: Option<Served>,
 }
 
 /// How one process ended.
@@ -62,9 +72,18 @@ enum Ending {
     Exited(i32),
 }
 
-impl<'a> Story<'a> {
-    fn new(arguments: &'a [&'a str]) -> Self {
-        Self { env: TestEnv::new(), arguments }
+impl Story {
+    fn rehearsed(arguments: &[&str]) -> Self {
+        let start = ["run", "--sandbox"].iter().chain(arguments);
+        let start = start.map(|word| (*word).to_owned()).collect();
+        Self { env: TestEnv::new(), start, served: None }
+    }
+
+    fn served(arguments: &[&str]) -> Self {
+        let served = Served::start(Some(WORLD), "1000");
+        let start = ["run", "--yes"].iter().chain(arguments);
+        let start = start.map(|word| (*word).to_owned()).collect();
+        Self { env: served.client(), start, served: Some(served) }
     }
 
     /// Drives the run to its end and gives the length of its journal. Each moment kills one process.
@@ -90,14 +109,11 @@ impl<'a> Story<'a> {
 
     /// Starts or resumes the run, and kills the process at the moment unless it ends before.
     fn drive(&self, run: Option<&str>, moment: Option<&Moment>) -> Ending {
-        let mut command = match run {
-            Some(run) => self.env.command(&["resume", run]),
-            None => {
-                let mut words = vec!["run", "--sandbox", "--yes"];
-                words.extend(self.arguments);
-                self.env.command(&words)
-            }
+        let words: Vec<&str> = match run {
+            Some(run) => vec!["resume", run],
+            None => self.start.iter().map(String::as_str).collect(),
         };
+        let mut command = self.env.command(&words);
         let stderr = File::create(self.env.folder().join("stderr")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         if let Some(moment) = moment
@@ -137,11 +153,11 @@ impl<'a> Story<'a> {
 
     fn traces(&self) -> Traces {
         let run = self.run().expect("the run was told");
-        let document = |arguments: &[&str]| -> Value { self.env.piton(arguments).exits(0).json() };
+        let world = self.served.as_ref().map_or(&self.env, Served::env);
         Traces {
-            shown: document(&["show", &run, "--json"]),
-            dump: document(&["sandbox", "dump", "--json"]),
-            log: document(&["sandbox", "log", "--json"]),
+            shown: self.env.piton(&["show", &run, "--json"]).exits(0).json(),
+            dump: world.piton(&["sandbox", "dump", "--json"]).exits(0).json(),
+            log: world.piton(&["sandbox", "log", "--json"]).exits(0).json(),
         }
     }
 }

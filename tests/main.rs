@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod catalogue;
 mod cli;
 mod clients;
 mod kill;
+mod parity;
 mod support;
 mod tidy;

@@ -67,6 +67,7 @@ impl TestEnv {
         command
             .args(["-c", &format!("'{PITON}' {arguments}")])
             .current_dir(self.folder())
+            .env("HOME", self.folder())
             .env("PITON_HOME", self.home())
             .stdin(Stdio::null());
         answer(&mut command)

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    cancel, decide, doctor, explain, inbox, journal, ls, report, resolve, resume, rm, run, sandbox,
-    show, status, watch,
+    cancel, check, decide, doctor, explain, inbox, journal, ls, models, report, resolve, resume,
+    rm, run, sandbox, show, status, watch,
 };
 
 /// Durable runbooks for AWS data platforms.
@@ -57,7 +57,9 @@ pub(crate) enum Command {
     Cancel(cancel::CancelArgs),
     Resolve(resolve::ResolveArgs),
     Rm(rm::RmArgs),
+    Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    Models(models::ModelsArgs),
     Sandbox(sandbox::SandboxArgs),
     Doctor(doctor::DoctorArgs),
 }

@@ -5,12 +5,14 @@ use crate::context::Context;
 use crate::failure::Outcome;
 
 pub(crate) mod cancel;
+pub(crate) mod check;
 pub(crate) mod decide;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub(crate) mod ls;
+pub(crate) mod models;
 pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod resume;
@@ -24,6 +26,10 @@ pub(crate) mod watch;
 /// Runs one command.
 pub(crate) fn run(context: &Context, command: Command) -> Outcome {
     use piton_core::gate::Verdict;
+    // A file that cannot be used must not stand in the way of replacing it.
+    if !matches!(command, Command::Models(_)) {
+        models::load(context)?;
+    }
     match command {
         Command::Run(args) => run::run(context, args),
         Command::Resume(args) => resume::run(context, &args),
@@ -39,7 +45,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Outcome {
         Command::Cancel(args) => cancel::run(context, args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Rm(args) => rm::run(context, &args),
+        Command::Check(args) => check::run(context, &args),
         Command::Explain(args) => explain::run(context, &args),
+        Command::Models(args) => models::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
     }

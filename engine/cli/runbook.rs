@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use piton_core::diagnostic::{Code, Diagnostic};
+use piton_core::diagnostic::{Code, Diagnostic, Severity};
 use piton_sandbox::WorldSpec;
-use piton_script::Program;
 use piton_script::declaration::{Declaration, ParamSpec};
 use piton_script::params::{Bound, Given, SecretSource, bind};
 use piton_script::program::{packaged, packaged_files};
+use piton_script::{Program, check};
 use serde_json::Value;
 
 use crate::console;
@@ -56,12 +56,30 @@ impl Runbook {
         Ok(Self { program, source: given.to_owned(), world })
     }
 
+    /// Refuses a runbook with errors: nothing has been touched yet.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let problems = check(&self.program);
+        match problems.iter().any(|problem| problem.severity == Severity::Error) {
+            true => Err(Failure::all(problems)),
+            false => Ok(()),
+        }
+    }
+
     /// The world that a rehearsal starts with: the runbook's own, else the built-in one.
     pub(crate) fn world(&self) -> Result<WorldSpec, Failure> {
         match &self.world {
             Some((text, name)) => parse_world(text, name),
             None => Ok(WorldSpec::built_in()),
         }
+    }
+}
+
+/// Everything that the checker says of a runbook that a person named, whether it loads or not.
+pub(crate) fn problems(given: &str) -> Vec<Diagnostic> {
+    if packaged().contains(&given) || !is_path(given) {
+        check::check_packaged(given)
+    } else {
+        check::check_path(Path::new(given))
     }
 }
 

@@ -16,7 +16,7 @@ use piton_core::event::RunEvent;
 use piton_core::key::Key;
 use piton_core::ports::{
     Answer, Call, CallFailure, CallPreview, Clock, Entropy, EventSink, Holder, IdentifyError,
-    Journal, OpenGate, Operations, Pending, Person, ProgramFile, RunId,
+    OpenGate, Operations, Pending, Person, ProgramFile, RunId,
 };
 use piton_core::status::RunStatus;
 use piton_core::time::{Span, Timestamp};

@@ -89,25 +89,6 @@ fn rm_forgets_a_run() {
 }
 
 #[test]
-fn explain_knows_services_operations_and_members() {
-    let env = TestEnv::new();
-    let services = env.piton(&["explain", "--json"]).exits(0).json();
-    let services = services["services"].as_array().unwrap().clone();
-    let datazone = services.iter().find(|row| row["service"] == "datazone").unwrap();
-    has_members(datazone, &["service", "operations", "left_out"]);
-    assert!(datazone["operations"].as_u64().unwrap() > 100);
-    let operations = env.piton(&["explain", "datazone", "--json"]).exits(0).json();
-    assert!(operations["operations"].as_array().unwrap().len() > 100);
-    let one = env.piton(&["explain", "datazone.create_project", "--json"]).exits(0).json();
-    let name = one["input"].as_array().unwrap().iter().find(|row| row["name"] == "name").unwrap();
-    assert_eq!(name["required"], true);
-    let page = env.piton(&["explain", "datazone.create_project"]).exits(0);
-    assert!(page.stdout.contains("name: string, required"), "{}", page.stdout);
-    let wrong = env.piton(&["explain", "datazone.create_projet"]).exits(2);
-    assert!(wrong.stderr.contains("did you mean `create_project`?"), "{}", wrong.stderr);
-}
-
-#[test]
 fn help_shows_what_a_runbook_takes() {
     let env = TestEnv::new();
     let help = env.piton(&["run", &runbook("quick"), "--help"]).exits(0);

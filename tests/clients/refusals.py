@@ -1,12 +1,10 @@
 """Refusals, as boto3's own exception classes, with the status and message that callers branch on."""
 
-import json
-
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from story import ACCOUNT, ENDPOINT, OUTPUTS, REGION, client, done, equal, refused, thing, true
+from story import ENDPOINT, OUTPUTS, PEOPLE, REGION, client, done, equal, refused, thing
 
 DOMAIN = thing("domain", "poc-domain")
 PUBLISH = thing("project", "poc-publish")
@@ -112,8 +110,8 @@ def datazone():
         region_name=REGION,
         endpoint_url=ENDPOINT,
         config=LAX,
-        aws_access_key_id=datazone._request_signer._credentials.access_key,
-        aws_secret_access_key=datazone._request_signer._credentials.secret_key,
+        aws_access_key_id=PEOPLE["admin"]["access_key_id"],
+        aws_secret_access_key=PEOPLE["admin"]["secret_access_key"],
     )
     refused(
         "a member is missing",

@@ -10,16 +10,16 @@ use serde_json::Value;
 use crate::support::{TestEnv, text};
 
 /// `piton sandbox serve`, until this is dropped.
-pub(super) struct Served {
+pub(crate) struct Served {
     process: Child,
     env: TestEnv,
     /// `{endpoint, people}`, as it was announced.
-    pub(super) announced: Value,
+    pub(crate) announced: Value,
 }
 
 impl Served {
     /// Serves a world, the built-in one if none is named, with a clock that is `speed` times as fast.
-    pub(super) fn start(world: Option<&str>, speed: &str) -> Self {
+    pub(crate) fn start(world: Option<&str>, speed: &str) -> Self {
         let env = TestEnv::new();
         let mut words = vec!["sandbox", "serve", "--json", "--port", "0", "--speed", speed];
         words.extend(world.iter().flat_map(|world| ["--world", *world]));
@@ -32,29 +32,34 @@ impl Served {
         Self { process, env, announced }
     }
 
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         text(&self.announced["endpoint"])
     }
 
+    /// The surroundings of the serving process.
+    pub(crate) fn env(&self) -> &TestEnv {
+        &self.env
+    }
+
     /// The key of a person.
-    pub(super) fn key(&self, alias: &str) -> String {
+    pub(crate) fn key(&self, alias: &str) -> String {
         let person = self.people().iter().find(|person| person["alias"] == alias);
         text(&person.expect("a person of the world")["access_key_id"])
     }
 
-    pub(super) fn people(&self) -> &[Value] {
+    pub(crate) fn people(&self) -> &[Value] {
         self.announced["people"].as_array().expect("a list of people")
     }
 
     /// What the served world was asked.
-    pub(super) fn log(&self) -> Vec<Value> {
+    pub(crate) fn log(&self) -> Vec<Value> {
         let log = self.env.piton(&["sandbox", "log", "--json"]).exits(0).json();
         log.as_array().expect("a list of calls").clone()
     }
 
     /// A working directory in which the aliases of a runbook are the people of the served world: a
     /// piton.toml with endpoint and profiles, and the profiles where the AWS programs keep them.
-    pub(super) fn client(&self) -> TestEnv {
+    pub(crate) fn client(&self) -> TestEnv {
         let env = TestEnv::new();
         let endpoint = self.endpoint();
         let mut accounts =

@@ -1,6 +1,7 @@
 """What boto3 writes; a runbook reads it back afterwards."""
 
 import json
+import time
 
 from story import ACCOUNT, client, done, equal, moment, true
 
@@ -87,8 +88,6 @@ def secret():
 
 def domain(role):
     datazone = client("datazone")
-    import time
-
     # The role has to be known everywhere first, as in AWS; the world's clock runs fast.
     deadline = time.monotonic() + 60
     while True:

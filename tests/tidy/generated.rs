@@ -1,4 +1,5 @@
-//! Reference pages that are written from the code: the command line and the standard library.
+//! Reference pages that are written from the code: the command line, the standard library and the
+//! catalogue of operations.
 //!
 //! `PITON_BLESS=1 cargo test --release --test piton-tests tidy::generated` writes them; without it a
 //! page that differs from the code fails.
@@ -6,6 +7,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
+
+use piton_core::catalogue::{self, Reviewed};
 
 use super::{File, files, root};
 
@@ -123,4 +126,32 @@ fn unindented(lines: &[&str]) -> String {
     let lines: Vec<&str> =
         lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     lines.join("\n").trim().to_owned()
+}
+
+#[test]
+fn the_catalogue_is_documented_as_it_is() {
+    let mut page = String::new();
+    for service in catalogue::SERVICES {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            page,
+            "## {service}\n\n| operation | class | natural key | taken back by |\n|---|---|---|---|\n"
+        );
+        for (name, row) in catalogue::reviewed_operations(service) {
+            let _ = writeln!(page, "{}", catalogue_line(name, row));
+        }
+        page.push('\n');
+    }
+    assert!(page.matches("\n| `").count() > 600, "the tables are not read as they are");
+    compare("docs/reference/catalogue.md", &page);
+}
+
+fn catalogue_line(name: &str, row: &Reviewed) -> String {
+    let key = row.find.as_ref().map_or_else(String::new, |find| find.natural_key().join(", "));
+    let back = match (&row.inverse, &row.irreversible) {
+        (Some(inverse), _) => format!("`{}`", inverse.operation),
+        (None, Some(why)) => why.clone(),
+        (None, None) => String::new(),
+    };
+    format!("| `{name}` | {} | {key} | {back} |", row.class.as_str()).replace("  |", " |")
 }

@@ -8,20 +8,25 @@ use std::future::Future;
 use std::pin::Pin;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::Blob;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_types::SdkConfig;
 use aws_types::request_id::RequestId;
-use piton_models::validate::{Problem, fill_absent};
+use piton_models::validate::{Problem, ProblemKind, fill_absent, validate};
 use serde_json::Value;
 
+use crate::modelled::Modelled;
 use crate::retries::{OnlyWithoutEffect, Repeats};
 
+mod by_schema;
 mod convert;
 
-use convert::{In, Out};
+pub(crate) use convert::{In, Out};
 
 /// What a service answered: the output and the id of the request.
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) output: Value,
     pub(crate) request_id: Option<String>,
@@ -42,6 +47,29 @@ pub(crate) enum Unsent {
     Input(Vec<Problem>),
 }
 
+/// Refuses an input of another form than the model's: what the rows below refuse as they convert.
+/// Whether a text is long enough is left to AWS here.
+pub(crate) fn check_form(service: &str, operation: &str, value: &Value) -> Result<(), Unsent> {
+    let Some(model) = piton_models::service(service) else { return Ok(()) };
+    let input = model
+        .operation_by_script_name(operation)
+        .and_then(|operation| Some(operation.input.as_ref()?.shape.as_str()));
+    let mut problems = match input {
+        Some(input) => validate(model, input, value, &|_| false),
+        None => Vec::new(),
+    };
+    problems.retain(|problem| {
+        matches!(
+            problem.kind,
+            ProblemKind::UnknownMember
+                | ProblemKind::MissingMember
+                | ProblemKind::WrongType
+                | ProblemKind::Union
+        )
+    });
+    if problems.is_empty() { Ok(()) } else { Err(Unsent::Input(problems)) }
+}
+
 fn reply<T: Out + RequestId, E: ProvideErrorMetadata>(
     result: Result<T, SdkError<E, HttpResponse>>,
 ) -> Result<Reply, Failure> {
@@ -54,10 +82,39 @@ fn reply<T: Out + RequestId, E: ProvideErrorMetadata>(
     }
 }
 
+/// Like [`reply`] for an output with a streamed member, which is collected: a script has no use for
+/// half an answer.
+async fn collected<T: Out + RequestId, E: ProvideErrorMetadata>(
+    result: Result<T, SdkError<E, HttpResponse>>,
+    member: &str,
+    take: fn(&mut T) -> ByteStream,
+) -> Result<Reply, Failure> {
+    let mut output = match result {
+        Ok(output) => output,
+        failed => return reply(failed),
+    };
+    let bytes = take(&mut output).collect().await.map_err(|error| {
+        Box::new(SdkError::dispatch_failure(ConnectorError::io(Box::new(error))))
+    })?;
+    let mut answered = reply::<T, E>(Ok(output))?;
+    answered.output[member] = Blob::new(bytes.into_bytes()).give();
+    Ok(answered)
+}
+
 /// `operations! { "create_project" InputBuilder; }`: a `perform` that finds an operation by its script
-/// name, and the list of those names.
+/// name, and the list of those names. `, field "Member"` after the builder is a streamed member of the
+/// output.
 macro_rules! operations {
-    ($($name:literal $builder:path;)*) => {
+    (@send $client:ident $builder:ident) => {
+        Box::pin(async move { super::reply($builder.send_with(&$client).await) })
+    };
+    (@send $client:ident $builder:ident $field:ident $member:literal) => {
+        Box::pin(async move {
+            let sent = $builder.send_with(&$client).await;
+            super::collected(sent, $member, |output| std::mem::take(&mut output.$field)).await
+        })
+    };
+    ($($name:literal $builder:path $(, $field:ident $member:literal)?;)*) => {
         /// The script's names of the bound operations.
         pub(crate) const OPERATIONS: &[&str] = &[$($name),*];
 
@@ -68,13 +125,60 @@ macro_rules! operations {
             input: serde_json::Value,
         ) -> Result<super::Sending, super::Unsent> {
             let client = client.clone();
-            Ok(match operation {
+            match operation {
                 $($name => {
-                    let builder = super::input::<$builder>(input)?;
-                    Box::pin(async move { super::reply(builder.send_with(&client).await) })
+                    // A function of its own: an unoptimised build gives one function room on the
+                    // stack for the inputs of all its operations at once, more than a thread has.
+                    fn start(
+                        client: Client,
+                        input: serde_json::Value,
+                    ) -> Result<super::Sending, super::Unsent> {
+                        let builder = super::input::<$builder>(input)?;
+                        Ok(operations!(@send client builder $($field $member)?))
+                    }
+                    start(client, input)
                 })*
-                _ => return Err(super::Unsent::UnknownOperation),
-            })
+                _ => Err(super::Unsent::UnknownOperation),
+            }
+        }
+    };
+}
+
+/// `operations_by_schema! { "athena" "get_session" Input, InputBuilder { set_x x, } }`: like
+/// `operations!` for a crate whose types describe themselves. The builder alone can be sent, so the
+/// fields are moved into it.
+macro_rules! operations_by_schema {
+    ($service:literal $($name:literal $input:path, $builder:path {
+        $($setter:ident $field:ident,)*
+    })*) => {
+        /// The script's names of the bound operations.
+        pub(crate) const OPERATIONS: &[&str] = &[$($name),*];
+
+        /// Starts one call. The future is the SDK's, with its retries.
+        pub(crate) fn perform(
+            client: &Client,
+            operation: &str,
+            input: serde_json::Value,
+        ) -> Result<super::Sending, super::Unsent> {
+            let client = client.clone();
+            match operation {
+                $($name => {
+                    // A function of its own, as in `operations!`.
+                    fn start(
+                        client: Client,
+                        input: serde_json::Value,
+                    ) -> Result<super::Sending, super::Unsent> {
+                        let input =
+                            super::by_schema::read($service, $name, &input, <$input>::deserialize)?;
+                        let builder = <$builder>::default()$(.$setter(input.$field))*;
+                        Ok(Box::pin(async move {
+                            super::by_schema::reply(builder.send_with(&client).await)
+                        }))
+                    }
+                    start(client, input)
+                })*
+                _ => Err(super::Unsent::UnknownOperation),
+            }
         }
     };
 }
@@ -180,11 +284,19 @@ macro_rules! services {
         #[derive(Clone)]
         pub(crate) enum Client {
             $($variant($krate::Client),)*
+            /// A service without a typed client.
+            Modelled(Modelled),
         }
 
         impl Client {
             /// The client of a service by the script's name.
-            pub(crate) fn new(service: &str, config: &SdkConfig, repeats: &Repeats) -> Option<Self> {
+            /// `path_style` keeps buckets out of host names.
+            pub(crate) fn new(
+                service: &str,
+                config: &SdkConfig,
+                repeats: &Repeats,
+                path_style: bool,
+            ) -> Option<Self> {
                 match service {
                     $($name => {
                         let mut builder = $krate::config::Builder::from(config);
@@ -194,19 +306,24 @@ macro_rules! services {
                         }
                         Some(Self::$variant($krate::Client::from_conf(builder.build())))
                     })*
-                    _ => None,
+                    further => {
+                        let model = piton_models::service(further)?;
+                        Some(Self::Modelled(Modelled::new(model, config, repeats, path_style)))
+                    }
                 }
             }
 
             fn service(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => $name,)*
+                    Self::Modelled(client) => client.service(),
                 }
             }
 
             fn start(&self, operation: &str, input: Value) -> Result<Sending, Unsent> {
                 match self {
                     $(Self::$variant(client) => $module::perform(client, operation, input),)*
+                    Self::Modelled(client) => client.perform(operation, &input),
                 }
             }
         }
@@ -217,6 +334,18 @@ macro_rules! services {
             match service {
                 $($name => $module::OPERATIONS,)*
                 _ => &[],
+            }
+        }
+
+        /// The version of a service's typed crate, such as `aws-sdk-ram 1.121.0`; nothing for a
+        /// service that has none. What is left out is newer than it.
+        pub fn sdk_version(service: &str) -> Option<String> {
+            match service {
+                $($name => {
+                    let krate = stringify!($krate).replace('_', "-");
+                    Some(format!("{krate} {}", $krate::meta::PKG_VERSION))
+                })*
+                _ => None,
             }
         }
 
@@ -232,10 +361,15 @@ macro_rules! services {
 }
 
 services! {
+    "athena" athena aws_sdk_athena Athena,
     "datazone" datazone aws_sdk_datazone Datazone,
+    "glue" glue aws_sdk_glue Glue,
     "iam" iam aws_sdk_iam Iam,
+    "lakeformation" lakeformation aws_sdk_lakeformation Lakeformation,
+    "ram" ram aws_sdk_ram Ram,
     "redshift" redshift aws_sdk_redshift Redshift,
     "redshift_data" redshift_data aws_sdk_redshiftdata RedshiftData,
+    "redshift_serverless" redshift_serverless aws_sdk_redshiftserverless RedshiftServerless,
     "secretsmanager" secretsmanager aws_sdk_secretsmanager Secretsmanager,
     "sts" sts aws_sdk_sts Sts,
 }

@@ -155,7 +155,7 @@ impl Derived {
         budget: Option<RetryPartition>,
     ) -> Self {
         let repeats = Repeats { without_knowing: true, budget };
-        let client = Client::new(recipe.call().0, base, &repeats)
+        let client = Client::new(recipe.call().0, base, &repeats, false)
             .expect("the recipes' services, STS and DataZone, are bound");
         let alias = alias.to_owned();
         Self(Arc::new(Source { alias, client, recipe, renew_with, is_alias_itself }))
@@ -210,8 +210,10 @@ impl ProvideCredentials for Derived {
 pub(crate) fn invalid(service: &str, operation: &str, unsent: Unsent) -> CallFailure {
     match unsent {
         Unsent::UnknownOperation => {
-            let known = bound_operations(service).iter().copied();
-            let hint = suggest::nearest(operation, known)
+            let bound = bound_operations(service).iter().copied();
+            let further = piton_models::service(service).filter(|_| bound.len() == 0);
+            let further = further.into_iter().flat_map(piton_models::Model::script_names);
+            let hint = suggest::nearest(operation, bound.chain(further))
                 .map(|near| format!(" (did you mean `{near}`?)"))
                 .unwrap_or_default();
             let message = format!("{service} has no operation {operation} in this version{hint}");

@@ -147,11 +147,14 @@ impl Aws {
         let config = self.config(account).await?;
         let budget = self.transport.budget.clone();
         let repeats = Repeats { without_knowing: may_repeat(class), budget };
-        let client =
-            Client::new(service, &config, &repeats).ok_or_else(|| CallFailure::Invalid {
+        // The sandbox is one address, whatever the host.
+        let path_style = matches!(self.world, World::Sandbox { .. });
+        let client = Client::new(service, &config, &repeats, path_style).ok_or_else(|| {
+            CallFailure::Invalid {
                 path: String::new(),
                 message: format!("the service {service} is not bound"),
-            })?;
+            }
+        })?;
         self.known_clients().insert(key, client.clone());
         Ok(client)
     }

@@ -66,6 +66,7 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
             .hint("piton run --help"));
     };
     let runbook = Runbook::load(given)?;
+    runbook.check()?;
     let in_sandbox = args.sandbox.is_some();
     let declaration = runbook.program.declaration();
     let file = args.params_file.as_ref();

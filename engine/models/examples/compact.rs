@@ -15,14 +15,29 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Folder in botocore, API version, and the name that scripts use.
-const SERVICES: [(&str, &str, &str); 7] = [
+const SERVICES: [(&str, &str, &str); 11] = [
+    ("athena", "2017-05-18", "athena"),
     ("datazone", "2018-05-10", "datazone"),
+    ("glue", "2017-03-31", "glue"),
     ("iam", "2010-05-08", "iam"),
+    ("lakeformation", "2017-03-31", "lakeformation"),
+    ("ram", "2018-01-04", "ram"),
     ("redshift", "2012-12-01", "redshift"),
     ("redshift-data", "2019-12-20", "redshift_data"),
     ("redshift-serverless", "2021-04-21", "redshift_serverless"),
     ("secretsmanager", "2017-10-17", "secretsmanager"),
     ("sts", "2011-06-15", "sts"),
+];
+
+/// The services of the model-driven client; their endpoint rules come along.
+const FURTHER: [(&str, &str, &str); 7] = [
+    ("cloudtrail", "2013-11-01", "cloudtrail"),
+    ("events", "2015-10-07", "eventbridge"),
+    ("kms", "2014-11-01", "kms"),
+    ("organizations", "2016-11-28", "organizations"),
+    ("s3", "2006-03-01", "s3"),
+    ("service-quotas", "2019-06-24", "service_quotas"),
+    ("sns", "2010-03-31", "sns"),
 ];
 
 const METADATA: &[&str] = &[
@@ -45,9 +60,11 @@ const OPERATION: &[&str] = &[
     "deprecated",
     "authtype",
     "endpoint",
+    "staticContextParams",
+    "httpChecksum",
 ];
 const HTTP: &[&str] = &["method", "requestUri", "responseCode"];
-const REFERENCE: &[&str] = &["shape", "resultWrapper"];
+const REFERENCE: &[&str] = &["shape", "resultWrapper", "locationName", "xmlNamespace"];
 const SHAPE: &[&str] = &[
     "type",
     "members",
@@ -90,7 +107,9 @@ const MEMBER: &[&str] = &[
     "hostLabel",
     "deprecated",
     "box",
+    "contextParam",
 ];
+const CHECKSUM: &[&str] = &["requestAlgorithmMember", "requestChecksumRequired"];
 const PAGINATOR: &[&str] =
     &["input_token", "output_token", "result_key", "limit_key", "more_results"];
 
@@ -254,6 +273,7 @@ fn operation(operation: &Json) -> Json {
     for key in ["input", "output"] {
         kept.change(key, |reference| reference.keep(REFERENCE));
     }
+    kept.change("httpChecksum", |checksum| checksum.keep(CHECKSUM));
     kept.change("errors", |errors| errors.each(|error| error.keep(REFERENCE)));
     kept
 }
@@ -280,23 +300,54 @@ fn section(out: &mut String, key: &str, section: &Json, entry: impl Fn(&Json) ->
     out.push_str("\n}");
 }
 
+/// A set of endpoint rules or the partitions, without the prose.
+fn without_prose(json: &Json) -> Json {
+    match json {
+        Json::Map(members) => {
+            let kept = members.iter().filter(|(name, _)| name != "documentation");
+            Json::Map(kept.map(|(name, value)| (name.clone(), without_prose(value))).collect())
+        }
+        other => other.each(without_prose),
+    }
+}
+
+fn model(folder: &Path, with_rules: bool) -> Result<String, Box<dyn Error>> {
+    let model = read_merged(folder, "service-2")?;
+    let paginators = read_merged(folder, "paginators-1")?;
+    let mut out = String::from("{\n\"metadata\":");
+    model.get("metadata").ok_or("no metadata")?.keep(METADATA).write(&mut out);
+    section(&mut out, "operations", model.get("operations").ok_or("no operations")?, operation);
+    section(&mut out, "shapes", model.get("shapes").ok_or("no shapes")?, shape);
+    let pagination = paginators.get("pagination").ok_or("no pagination")?;
+    section(&mut out, "paginators", pagination, |paginator| paginator.keep(PAGINATOR));
+    if with_rules {
+        out.push_str(",\n\"endpointRules\":");
+        without_prose(&read(&folder.join("endpoint-rule-set-1.json"))?).write(&mut out);
+    }
+    out.push_str("\n}\n");
+    Ok(out)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Box<dyn Error>> {
+    fs::write(path, text)?;
+    println!("{} {} bytes", path.display(), text.len());
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let source = env::args().nth(1).ok_or("usage: compact <botocore>/data")?;
+    let source = Path::new(&source);
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
     for (folder, version, script_name) in SERVICES {
-        let folder = Path::new(&source).join(folder).join(version);
-        let model = read_merged(&folder, "service-2")?;
-        let paginators = read_merged(&folder, "paginators-1")?;
-        let mut out = String::from("{\n\"metadata\":");
-        model.get("metadata").ok_or("no metadata")?.keep(METADATA).write(&mut out);
-        section(&mut out, "operations", model.get("operations").ok_or("no operations")?, operation);
-        section(&mut out, "shapes", model.get("shapes").ok_or("no shapes")?, shape);
-        let pagination = paginators.get("pagination").ok_or("no pagination")?;
-        section(&mut out, "paginators", pagination, |paginator| paginator.keep(PAGINATOR));
-        out.push_str("\n}\n");
-        let path = target.join(format!("{script_name}.json"));
-        fs::write(&path, &out)?;
-        println!("{} {} bytes", path.display(), out.len());
+        let text = model(&source.join(folder).join(version), false)?;
+        write(&target.join(format!("{script_name}.json")), &text)?;
     }
-    Ok(())
+    for (folder, version, script_name) in FURTHER {
+        let text = model(&source.join(folder).join(version), true)?;
+        write(&target.join("further").join(format!("{script_name}.json")), &text)?;
+    }
+    let mut partitions = String::new();
+    without_prose(&read(&source.join("partitions.json"))?).write(&mut partitions);
+    partitions.push('\n');
+    write(&target.join("partitions.json"), &partitions)
 }

@@ -15,19 +15,28 @@ const SECRET_NAMES: &[&str] = &[
     "accesstoken",
     "addprivatekey",
     "adminuserpassword",
+    "apikeyvalue",
     "authorizationcode",
+    "authtoken",
     "base32stringseed",
+    "clientsecret",
+    "copysourcessecustomerkey",
     "customauthenticationcredentials",
     "dbpassword",
     "hsmpartitionpassword",
     "jwttoken",
+    "keystorepassword",
     "masteruserpassword",
     "newpassword",
     "oldpassword",
+    "onetimepassword",
     "password",
+    "plaintext",
     "privatekey",
+    "privatekeyplaintext",
     "qrcodepng",
     "randompassword",
+    "rawsecretaccesskey",
     "refreshtoken",
     "rotationtoken",
     "samlassertion",
@@ -37,6 +46,8 @@ const SECRET_NAMES: &[&str] = &[
     "servicecredentialsecret",
     "servicepassword",
     "sessiontoken",
+    "sharedsecret",
+    "ssecustomerkey",
     "tokencode",
     "tradeintoken",
     "usermanagedclientapplicationclientsecret",
@@ -45,6 +56,11 @@ const SECRET_NAMES: &[&str] = &[
 
 /// Member names that are a secret only where the model calls them sensitive, in lower case.
 const SECRET_WHERE_SENSITIVE: &[&str] = &["token"];
+
+/// Members that are a secret although nothing marks them and their name alone does not say so: the
+/// structure and the member.
+const SECRET_IN: &[(&str, &str)] =
+    &[("GetIdentityCenterAuthTokenResponse", "token"), ("ManagedEndpointCredentials", "token")];
 
 #[derive(Default)]
 struct Secrets {
@@ -117,6 +133,7 @@ fn collect<'a>(walk: &mut Walk<'a>, name: &'a str, secret: bool, sensitive: bool
                 let lower = member_name.to_lowercase();
                 let sensitive_here = sensitive || walk.model.shape(&member.shape).sensitive;
                 let named = SECRET_NAMES.contains(&lower.as_str())
+                    || SECRET_IN.contains(&(name, member_name))
                     || (sensitive_here && SECRET_WHERE_SENSITIVE.contains(&lower.as_str()));
                 walk.path.push(member_name);
                 collect(walk, &member.shape, secret || named, sensitive);

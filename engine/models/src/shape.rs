@@ -34,6 +34,10 @@ pub struct Model {
     /// Pagination by AWS's operation name; only operations that page are here.
     #[serde(default)]
     pub paginators: BTreeMap<String, Paginator>,
+    /// How to find the service's host: botocore's endpoint rule set, for services that have no typed
+    /// client to know it.
+    #[serde(default, rename = "endpointRules")]
+    pub endpoint_rules: Option<serde_json::Value>,
     /// The script's name of the service (`redshift_data`), as the embedded files are called.
     #[serde(default)]
     pub script_name: String,
@@ -127,6 +131,8 @@ pub enum Protocol {
     Json,
     /// `query`: a form in, XML out.
     Query,
+    /// `rest-xml`: members in URI, query, headers and an XML body.
+    RestXml,
     /// Anything else: nothing here speaks it, and a test says so when a model brings it.
     Other,
 }
@@ -161,6 +167,7 @@ impl Metadata {
             "rest-json" => Protocol::RestJson,
             "json" => Protocol::Json,
             "query" => Protocol::Query,
+            "rest-xml" => Protocol::RestXml,
             _ => Protocol::Other,
         }
     }
@@ -179,6 +186,10 @@ pub struct ShapeRef {
     pub shape: String,
     /// Element that wraps the answer in `query` services, `CreateRoleResult`.
     pub result_wrapper: Option<String>,
+    /// Root element of the body in `rest-xml` services, when it is not the shape's name.
+    pub location_name: Option<String>,
+    /// XML namespace of that element.
+    pub xml_namespace: Option<XmlNamespace>,
 }
 
 /// One operation.
@@ -212,6 +223,36 @@ pub struct Operation {
     /// Host prefix and the like; kept as the model has it, for the protocol tests.
     #[serde(default)]
     pub endpoint: Option<serde_json::Value>,
+    /// Parameters of the endpoint rules that this operation fixes, by name.
+    #[serde(default)]
+    pub static_context_params: BTreeMap<String, ContextValue>,
+    /// What the service wants to know of the body's checksum.
+    pub http_checksum: Option<HttpChecksum>,
+}
+
+/// The value of a parameter of the endpoint rules.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ContextValue {
+    /// A truth or a text.
+    pub value: serde_json::Value,
+}
+
+/// The parameter of the endpoint rules that a member's value is for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ContextParam {
+    /// The parameter's name, `Bucket`.
+    pub name: String,
+}
+
+/// How an operation's body is to be checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpChecksum {
+    /// Input member that names the algorithm.
+    pub request_algorithm_member: Option<String>,
+    /// Without a checksum the service refuses.
+    #[serde(default)]
+    pub request_checksum_required: bool,
 }
 
 impl Operation {
@@ -397,6 +438,8 @@ pub struct Member {
     /// Absent and zero differ.
     #[serde(default, rename = "box")]
     pub boxed: bool,
+    /// The endpoint rules look at this member.
+    pub context_param: Option<ContextParam>,
 }
 
 /// A shape: one struct for every kind, as in the model; fields of other kinds are empty.

@@ -21,16 +21,27 @@ fn every_model_parses_and_its_counts_are_pinned() {
     assert_eq!(
         counts,
         [
+            ("athena", 75, 377, 8),
             ("datazone", 195, 1347, 41),
+            ("glue", 314, 1942, 38),
             ("iam", 180, 623, 34),
+            ("lakeformation", 71, 362, 8),
+            ("ram", 36, 170, 7),
             ("redshift", 145, 664, 38),
             ("redshift_data", 12, 85, 8),
+            ("redshift_serverless", 65, 279, 14),
             ("secretsmanager", 26, 153, 2),
             ("sts", 11, 101, 0),
-            ("redshift_serverless", 65, 279, 14),
+            ("cloudtrail", 60, 381, 7),
+            ("eventbridge", 57, 354, 3),
+            ("kms", 56, 259, 8),
+            ("organizations", 63, 275, 18),
+            ("s3", 116, 722, 8),
+            ("service_quotas", 26, 147, 6),
+            ("sns", 42, 174, 8),
         ]
     );
-    assert!(service("s3").is_none());
+    assert!(service("ec2").is_none());
 }
 
 #[test]
@@ -82,13 +93,24 @@ fn patterns_that_cannot_be_checked_are_few_and_known() {
     assert_eq!(
         skipped,
         [
+            ("athena", 5),
             ("datazone", 5),
+            ("glue", 39),
             ("iam", 5),
+            ("lakeformation", 16),
+            ("ram", 0),
             ("redshift", 3),
             ("redshift_data", 0),
+            ("redshift_serverless", 1),
             ("secretsmanager", 0),
             ("sts", 2),
-            ("redshift_serverless", 1),
+            ("cloudtrail", 2),
+            ("eventbridge", 2),
+            ("kms", 0),
+            ("organizations", 2),
+            ("s3", 0),
+            ("service_quotas", 2),
+            ("sns", 0),
         ]
     );
 }
@@ -112,6 +134,10 @@ fn credentials_in_answers_are_listed() {
         ("redshift", "get_cluster_credentials_with_iam", &["DbPassword"]),
         ("redshift", "get_identity_center_auth_token", &["Token"]),
         ("redshift_serverless", "get_credentials", &["dbPassword"]),
+        ("redshift_serverless", "get_identity_center_auth_token", &["token"]),
+        ("glue", "get_session_endpoint", &["SparkConnect/AuthToken"]),
+        ("kms", "decrypt", &["Plaintext"]),
+        ("kms", "generate_data_key_pair", &["PrivateKeyPlaintext"]),
         ("datazone", "create_project", &[]),
         ("nowhere", "nothing", &[]),
     ] {
@@ -141,8 +167,14 @@ fn secrets_in_inputs_are_listed() {
 }
 
 /// Members that the models call sensitive and that sound like a secret without being one.
-const REVIEWED: &[&str] =
-    &["accesskeyid", "clienttoken", "secretarn", "servicespecificcredentialid", "tokenurl"];
+const REVIEWED: &[&str] = &[
+    "accesskeyid",
+    "clienttoken",
+    "secretarn",
+    "servicespecificcredentialid",
+    "tokenurl",
+    "workunittoken",
+];
 
 #[test]
 fn whatever_is_sensitive_and_sounds_like_a_secret_is_listed() {

@@ -131,7 +131,11 @@ impl Driver {
                     let output = self.adopted_output(sending, finder, &output)?;
                     whole.push(Candidate { id, output });
                 }
-                Err(self.doubt(sending, "several things in AWS may be from this call", whole))
+                Err(self.doubt(
+                    sending,
+                    "what AWS has may be from this call, and nothing proves it",
+                    whole,
+                ))
             }
         }
     }

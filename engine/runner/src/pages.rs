@@ -52,14 +52,15 @@ pub(crate) async fn all(
     }
     let mut answer = joined.expect("at least one page was asked for");
     if let Value::Object(members) = &mut answer.output {
-        for name in paginator.output_token.iter().chain(&paginator.more_results) {
-            members.remove(name);
+        let tokens = paginator.output_token.iter().flat_map(|path| path.split("||"));
+        for name in tokens.chain(paginator.more_results.as_deref()) {
+            members.remove(name.trim());
         }
     }
     Ok(answer)
 }
 
-/// A token by a path such as `NextMarker || Contents[-1].Key`, whose first part is enough here.
+/// A token by a path such as `NextMarker || Contents[-1].Key`: the first part that has one.
 fn next_token(output: &Value, path: &str) -> Option<Value> {
     path.split("||")
         .filter_map(|path| at(output, path.trim()))
@@ -68,7 +69,11 @@ fn next_token(output: &Value, path: &str) -> Option<Value> {
 }
 
 fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(value, |value, name| value.get(name)).filter(|value| !value.is_null())
+    let inner = |value: &'a Value, part: &str| match part.strip_suffix("[-1]") {
+        Some(name) => value.get(name)?.as_array()?.last(),
+        None => value.get(part),
+    };
+    path.split('.').try_fold(value, inner).filter(|value| !value.is_null())
 }
 
 fn append(first: &mut Value, page: &Value, path: &str) {

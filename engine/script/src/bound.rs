@@ -130,7 +130,37 @@ fn find<'a>(
     client: &Client,
     method: &'a str,
 ) -> Native<(&'static Bound, &'a str, bool)> {
-    let service = client.service;
+    bound(client.service, method).map_err(|problem| failure::raise(context, problem))
+}
+
+/// What the checker needs to know of an operation.
+pub(crate) struct Found {
+    /// The service's model.
+    pub(crate) model: &'static Model,
+    /// Shape of the input.
+    pub(crate) input: Option<&'static str>,
+    /// Shape of the answer.
+    pub(crate) output: Option<&'static str>,
+}
+
+/// The operation that a method means, or what is wrong with its name.
+pub(crate) fn lookup(service: &str, method: &str) -> Result<Found, Diagnostic> {
+    let (Bound { model, input, output, .. }, ..) = bound(service, method)?;
+    Ok(Found { model, input: *input, output: *output })
+}
+
+/// Whether a service has an operation of this name, all pages of it included.
+pub(crate) fn has_operation(service: &str, method: &str) -> bool {
+    operations(service).is_some_and(|table| {
+        let single = method.strip_suffix("_all").and_then(|single| table.get(single));
+        table.contains_key(method) || single.is_some_and(|bound| bound.pages)
+    })
+}
+
+fn bound<'a>(
+    service: &str,
+    method: &'a str,
+) -> Result<(&'static Bound, &'a str, bool), Diagnostic> {
     let table = operations(service).expect("a client is of a known service");
     if let Some(bound) = table.get(method) {
         return Ok((bound, method, false));
@@ -142,10 +172,7 @@ fn find<'a>(
         }
         let message = format!("{service}.{single} has no pages, so there is no `{method}`");
         let hint = format!("call `{single}`");
-        return Err(failure::raise(
-            context,
-            Diagnostic::error(Code::UnknownOperation, message).hint(hint),
-        ));
+        return Err(Diagnostic::error(Code::UnknownOperation, message).hint(hint));
     }
     let message = format!("the service {service} has no operation `{method}`");
     let mut diagnostic = Diagnostic::error(Code::UnknownOperation, message);
@@ -161,7 +188,7 @@ fn find<'a>(
     if let Some(elsewhere) = elsewhere {
         diagnostic = diagnostic.hint(format!("`{method}` is an operation of {elsewhere}"));
     }
-    Err(failure::raise(context, diagnostic.hint(format!("`piton explain {service}` lists them"))))
+    Err(diagnostic.hint(format!("`piton explain {service}` lists them")))
 }
 
 fn check(
@@ -199,7 +226,8 @@ fn check(
     Err(failure::raise_at(&session, diagnostic, place))
 }
 
-fn code_of(kind: ProblemKind) -> Code {
+/// The code of a problem.
+pub(crate) fn code_of(kind: ProblemKind) -> Code {
     match kind {
         ProblemKind::UnknownMember => Code::UnknownMember,
         ProblemKind::MissingMember => Code::MissingMember,
@@ -208,7 +236,7 @@ fn code_of(kind: ProblemKind) -> Code {
 }
 
 /// The problem with its path, where the path says more than the message does.
-fn said(problem: &Problem) -> String {
+pub(crate) fn said(problem: &Problem) -> String {
     let Problem { path, message, .. } = problem;
     let last = path.rsplit('/').next().unwrap_or_default();
     if path.is_empty() || (path == last && message.contains(&format!("`{last}`"))) {

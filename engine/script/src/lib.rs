@@ -6,6 +6,7 @@
 //! # Layout
 //! - [`program`]: the script with its modules, assets and templates; where they come from.
 //! - [`declaration`]: the literal `runbook(#{...})` header; [`params`]: parameters against it.
+//! - [`check`](mod@check): what is wrong with a program, before anything is sent.
 //! - [`evaluate`]: one evaluation from the top.
 //! - [`host`]: what a script asks of whoever drives it.
 //!
@@ -16,6 +17,7 @@
 
 mod bound;
 mod callback;
+pub mod check;
 pub mod declaration;
 mod embedded;
 mod engine;
@@ -34,5 +36,6 @@ mod source;
 mod suspend;
 mod value;
 
+pub use check::check;
 pub use evaluate::{Evaluation, Raised, evaluate};
 pub use program::Program;

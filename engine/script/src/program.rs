@@ -83,46 +83,17 @@ impl Program {
     /// its own name owns the text files of that folder; of any other folder it takes what its text
     /// names.
     pub fn from_folder_or_file(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let script = script_path(path).map_err(|diagnostic| vec![diagnostic])?;
-        let folder = script.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let stem = stem(&script);
-        let main = ProgramFile {
-            path: format!("{stem}.rhai"),
-            text: fs::read_to_string(&script).map_err(|error| vec![unreadable(&script, &error)])?,
-        };
-        let owns_folder = folder
-            .canonicalize()
-            .is_ok_and(|folder| folder.file_name().is_some_and(|name| name == stem.as_str()));
-        let beside =
-            files_below(&folder, owns_folder).map_err(|error| vec![unreadable(&folder, &error)])?;
-        load(&stem, main, beside, !owns_folder)
+        gather_path(path).whole()
     }
 
     /// A packaged runbook by name.
     pub fn packaged(name: &str) -> Result<Self, Vec<Diagnostic>> {
-        let Some(mut files) = packaged_files(name) else {
-            return Err(vec![not_packaged(name)]);
-        };
-        let script = format!("{name}.rhai");
-        let Some(at) = files.iter().position(|file| file.path == script) else {
-            let message = format!("the packaged runbook `{name}` has no {script}");
-            return Err(vec![Diagnostic::error(Code::RunbookNotFound, message)]);
-        };
-        let main = files.remove(at);
-        files.retain(|file| is_part(&file.path));
-        load(name, main, files, false)
+        gather_packaged(name).whole()
     }
 
     /// A stored program: nothing but these files is used. The first is the runbook's script.
     pub fn from_files(name: &str, files: Vec<ProgramFile>) -> Result<Self, Vec<Diagnostic>> {
-        let mut files = files.into_iter();
-        let Some(main) = files.next() else {
-            let message = format!("the program of `{name}` has no files");
-            return Err(vec![Diagnostic::error(Code::RunbookNotFound, message)]);
-        };
-        let mut loader = Loader::new(files.collect(), false);
-        loader.standard_from_binary = false;
-        on_deep_stack(|| loader.load(name, main))
+        gather_files(name, files).whole()
     }
 
     /// The runbook's name, `pfizer_poc`.
@@ -161,6 +132,11 @@ impl Program {
 }
 
 impl Compiled {
+    /// Every script, the runbook's first.
+    pub(crate) fn scripts(&self) -> &[Script] {
+        &self.scripts
+    }
+
     /// The runbook's script.
     pub(crate) fn script(&self) -> &Script {
         &self.scripts[0]
@@ -222,18 +198,83 @@ impl Compiled {
     }
 }
 
-fn load(
-    name: &str,
-    main: ProgramFile,
-    beside: Vec<ProgramFile>,
-    only_named: bool,
-) -> Result<Program, Vec<Diagnostic>> {
+/// What could be loaded of a program, and what is wrong with it.
+pub(crate) struct Gathered {
+    /// There is none when the runbook's own script cannot be read.
+    pub(crate) program: Option<Program>,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+impl Gathered {
+    fn nothing(problem: Diagnostic) -> Self {
+        Self { program: None, problems: vec![problem] }
+    }
+
+    /// The program, when nothing is wrong with it.
+    fn whole(self) -> Result<Program, Vec<Diagnostic>> {
+        match self.program {
+            Some(program) if self.problems.is_empty() => Ok(program),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+/// See [`Program::from_folder_or_file`].
+pub(crate) fn gather_path(path: &Path) -> Gathered {
+    let script = match script_path(path) {
+        Ok(script) => script,
+        Err(problem) => return Gathered::nothing(problem),
+    };
+    let folder = script.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let stem = stem(&script);
+    let text = match fs::read_to_string(&script) {
+        Ok(text) => text,
+        Err(error) => return Gathered::nothing(unreadable(&script, &error)),
+    };
+    let main = ProgramFile { path: format!("{stem}.rhai"), text };
+    let owns_folder = folder
+        .canonicalize()
+        .is_ok_and(|folder| folder.file_name().is_some_and(|name| name == stem.as_str()));
+    match files_below(&folder, owns_folder) {
+        Ok(beside) => load(&stem, main, beside, !owns_folder),
+        Err(error) => Gathered::nothing(unreadable(&folder, &error)),
+    }
+}
+
+/// See [`Program::packaged`].
+pub(crate) fn gather_packaged(name: &str) -> Gathered {
+    let Some(mut files) = packaged_files(name) else {
+        return Gathered::nothing(not_packaged(name));
+    };
+    let script = format!("{name}.rhai");
+    let Some(at) = files.iter().position(|file| file.path == script) else {
+        let message = format!("the packaged runbook `{name}` has no {script}");
+        return Gathered::nothing(Diagnostic::error(Code::RunbookNotFound, message));
+    };
+    let main = files.remove(at);
+    files.retain(|file| is_part(&file.path));
+    load(name, main, files, false)
+}
+
+/// See [`Program::from_files`].
+pub(crate) fn gather_files(name: &str, files: Vec<ProgramFile>) -> Gathered {
+    let mut files = files.into_iter();
+    let Some(main) = files.next() else {
+        let message = format!("the program of `{name}` has no files");
+        return Gathered::nothing(Diagnostic::error(Code::RunbookNotFound, message));
+    };
+    let mut loader = Loader::new(files.collect(), false);
+    loader.standard_from_binary = false;
+    on_deep_stack(|| loader.load(name, main))
+}
+
+fn load(name: &str, main: ProgramFile, beside: Vec<ProgramFile>, only_named: bool) -> Gathered {
     let mut loader = Loader::new(beside, only_named);
     on_deep_stack(|| loader.load(name, main))
 }
 
 /// The parser recurses deeply, and callers may have small stacks.
-fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         match thread.map(thread::ScopedJoinHandle::join) {
@@ -273,10 +314,14 @@ impl Loader {
         }
     }
 
-    fn load(&mut self, name: &str, main: ProgramFile) -> Result<Program, Vec<Diagnostic>> {
-        let mut engine = engine::engine().map_err(|error| {
-            vec![Diagnostic::error(Code::Bug, format!("the language cannot be set up: {error}"))]
-        })?;
+    fn load(&mut self, name: &str, main: ProgramFile) -> Gathered {
+        let mut engine = match engine::engine() {
+            Ok(engine) => engine,
+            Err(error) => {
+                let message = format!("the language cannot be set up: {error}");
+                return Gathered::nothing(Diagnostic::error(Code::Bug, message));
+            }
+        };
         let mut waiting = vec![Source::new(main.path.clone(), main.text.clone())];
         let mut seen = BTreeSet::from([main.path.clone()]);
         while let Some(source) = waiting.pop() {
@@ -286,25 +331,27 @@ impl Loader {
                 }
             }
         }
-        let declaration = match self.scripts.first() {
-            Some(script) if script.source.path() == main.path => {
-                declaration::read(&script.ast, &script.source)
-            }
-            _ => Ok(Declaration::default()),
+        let script = self.scripts.first().filter(|script| script.source.path() == main.path);
+        let Some(script) = script else {
+            return Gathered { program: None, problems: std::mem::take(&mut self.problems) };
         };
-        let declaration = declaration.map_err(|problems| self.problems.extend(problems));
-        if let Ok(declaration) = &declaration {
-            let undeclared = self
-                .aliases
-                .drain(..)
-                .filter_map(|(alias, place)| Some(declaration.undeclared(&alias)?.at(place)));
-            self.problems.extend(undeclared);
-        }
-        let (Ok(declaration), true) = (declaration, self.problems.is_empty()) else {
-            return Err(std::mem::take(&mut self.problems));
+        let declaration = match declaration::read(&script.ast, &script.source) {
+            Ok(declaration) => {
+                let undeclared = self
+                    .aliases
+                    .drain(..)
+                    .filter_map(|(alias, place)| Some(declaration.undeclared(&alias)?.at(place)));
+                self.problems.extend(undeclared);
+                declaration
+            }
+            Err(problems) => {
+                self.problems.extend(problems);
+                Declaration::default()
+            }
         };
         engine::bind_methods(&mut engine, self.methods.iter().map(String::as_str));
-        Ok(Program(Arc::new(self.finish(name, main, declaration, engine))))
+        let program = Program(Arc::new(self.finish(name, main, declaration, engine)));
+        Gathered { program: Some(program), problems: std::mem::take(&mut self.problems) }
     }
 
     /// Compiles a script and returns what it imports.

@@ -26,7 +26,7 @@ pub(crate) struct Survey {
 
 /// A node of a syntax tree.
 #[derive(Clone, Copy)]
-enum Node<'a> {
+pub(crate) enum Node<'a> {
     Statement(&'a Stmt),
     Expression(&'a Expr),
 }
@@ -230,7 +230,7 @@ fn pair(pair: &BinaryExpr, see: &mut dyn FnMut(Node<'_>)) {
 }
 
 /// Every statement and expression below a statement, closures left out.
-fn walk_statement(statement: &Stmt, see: &mut dyn FnMut(Node<'_>)) {
+pub(crate) fn walk_statement(statement: &Stmt, see: &mut dyn FnMut(Node<'_>)) {
     see(Node::Statement(statement));
     match statement {
         Stmt::If(control, _)
@@ -259,7 +259,8 @@ fn walk_statement(statement: &Stmt, see: &mut dyn FnMut(Node<'_>)) {
     }
 }
 
-fn walk_expression(expression: &Expr, see: &mut dyn FnMut(Node<'_>)) {
+/// Every statement and expression of an expression, closures left out.
+pub(crate) fn walk_expression(expression: &Expr, see: &mut dyn FnMut(Node<'_>)) {
     see(Node::Expression(expression));
     match expression {
         Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {

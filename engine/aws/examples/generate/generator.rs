@@ -5,16 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use piton_models::{Model, Shape};
+use piton_models::{Member, Model, Shape};
 
 use crate::source::{self, Source, Structure, Ty};
 
 /// Script's name of a service and its crate.
-const SERVICES: [(&str, &str); 6] = [
+const SERVICES: [(&str, &str); 11] = [
+    ("athena", "aws-sdk-athena"),
     ("datazone", "aws-sdk-datazone"),
+    ("glue", "aws-sdk-glue"),
     ("iam", "aws-sdk-iam"),
+    ("lakeformation", "aws-sdk-lakeformation"),
+    ("ram", "aws-sdk-ram"),
     ("redshift", "aws-sdk-redshift"),
     ("redshift_data", "aws-sdk-redshiftdata"),
+    ("redshift_serverless", "aws-sdk-redshiftserverless"),
     ("secretsmanager", "aws-sdk-secretsmanager"),
     ("sts", "aws-sdk-sts"),
 ];
@@ -81,10 +86,35 @@ impl<'a> Join<'a> {
             let output_name = operation.input_name.trim_end_matches("Input");
             let output_type = format!("operation::{name}::{output_name}Output");
             let output = self.model.output_shape(modelled).unwrap_or(&empty);
-            let rows = self.fields(&modelled.name, &operation.output, output, Direction::Out)?;
+            let (streams, kept) = without_streams(&operation.output);
+            let rows = self.fields(&modelled.name, &kept, output, Direction::Out)?;
             self.rows
                 .insert((Direction::Out, output_type.clone()), format!("{output_type} {{{rows}}}"));
-            self.operations.push(format!("\"{name}\" {builder};"));
+            let streamed = match streams.as_slice() {
+                [] => String::new(),
+                [field] => {
+                    let (member, _) = member_of(output, field)
+                        .ok_or_else(|| format!("the model has no member {field} in {name}"))?;
+                    self.left_out.remove(&format!("{}.{member}", modelled.name));
+                    format!(", {field} {member:?}")
+                }
+                _ => return Err(format!("{name} streams more than one member")),
+            };
+            self.operations.push(if self.source.by_schema {
+                if !streamed.is_empty() {
+                    return Err(format!("{name}: a schema with a stream is not known here"));
+                }
+                let mut moved = String::new();
+                for (field, _) in &operation.input.fields {
+                    let plain =
+                        if is_keyword(field) { format!("r#{field}") } else { field.clone() };
+                    let _ = write!(moved, "\n        set_{field} {plain},");
+                }
+                let input = format!("operation::{name}::{}", operation.input_name);
+                format!("\"{name}\" {input}, {builder} {{{moved}\n    }}")
+            } else {
+                format!("\"{name}\" {builder}{streamed};")
+            });
         }
         for operation in self.model.operations.values() {
             if !self.source.operations.contains_key(&operation.script_name()) {
@@ -105,11 +135,7 @@ impl<'a> Join<'a> {
         let mut rows = String::new();
         let mut bound = BTreeSet::new();
         for (field, ty) in &structure.fields {
-            let (member, reference) = shape
-                .members
-                .0
-                .iter()
-                .find(|(member, _)| same_name(field, member))
+            let (member, reference) = member_of(shape, field)
                 .ok_or_else(|| format!("the model has no member {field} in {owner}"))?;
             bound.insert(member.as_str());
             self.reach(ty, &reference.shape, direction)?;
@@ -136,12 +162,13 @@ impl<'a> Join<'a> {
 
     fn reach(&mut self, ty: &Ty, shape_name: &str, direction: Direction) -> Result<(), String> {
         let shape = self.model.shape(shape_name);
-        let inner = |member: &Option<piton_models::Member>| {
+        let inner = |member: &Option<Member>| {
             let member = member.as_ref().map(|member| member.shape.clone());
             member.ok_or_else(|| format!("{shape_name} has no element shape"))
         };
         match ty {
             Ty::Leaf => Ok(()),
+            Ty::Stream => Err(format!("{shape_name} is streamed in a place not known here")),
             Ty::List(element) => self.reach(element, &inner(&shape.member)?, direction),
             Ty::Map(key, value) => {
                 self.reach(key, &inner(&shape.key)?, direction)?;
@@ -173,11 +200,7 @@ impl<'a> Join<'a> {
         } else if let Some(variants) = source.unions.get(name) {
             let mut rows = String::new();
             for (variant, ty) in variants {
-                let (member, reference) = shape
-                    .members
-                    .0
-                    .iter()
-                    .find(|(member, _)| same_name(variant, member))
+                let (member, reference) = member_of(shape, variant)
                     .ok_or_else(|| format!("the model has no member {variant} in {name}"))?;
                 self.reach(ty, &reference.shape, direction)?;
                 let _ = write!(rows, "\n    {variant} {member:?},");
@@ -204,7 +227,11 @@ impl<'a> Join<'a> {
             "// @generated by `cargo run -p piton-aws --example generate`: change the generator instead.\n\
              //! The rows that bind `{service}` to `{package}`: every operation, every member by its wire name.\n\
              //! What a row means is in `bound.rs`.\n\n\
-             use {krate}::{{Client, operation, types}};\n",
+             use {krate}::{uses};\n",
+            uses = match self.source.by_schema {
+                true => "{Client, operation}",
+                false => "{Client, operation, types}",
+            },
         );
         let _ = writeln!(
             out,
@@ -214,9 +241,18 @@ impl<'a> Join<'a> {
         for name in &self.left_out {
             let _ = writeln!(out, "    {name:?},");
         }
-        let _ = writeln!(out, "];\n\noperations! {{");
+        // The types of a crate with schemas convert themselves.
+        if self.source.by_schema {
+            let _ = writeln!(out, "];\n\noperations_by_schema! {{ {service:?}");
+        } else {
+            let _ = writeln!(out, "];\n\noperations! {{");
+        }
         for operation in &self.operations {
             let _ = writeln!(out, "    {operation}");
+        }
+        if self.source.by_schema {
+            out.push_str("}\n");
+            return out;
         }
         let _ = writeln!(out, "}}\n\nenums! {{");
         for name in &self.enums {
@@ -229,6 +265,19 @@ impl<'a> Join<'a> {
         }
         out
     }
+}
+
+/// The fields that are streamed, and the structure without them.
+fn without_streams(structure: &Structure) -> (Vec<String>, Structure) {
+    let mut kept = structure.clone();
+    kept.fields.retain(|(_, ty)| *ty != Ty::Stream);
+    let streams = structure.fields.iter().filter(|(_, ty)| *ty == Ty::Stream);
+    (streams.map(|(field, _)| field.clone()).collect(), kept)
+}
+
+/// The member of a shape that a Rust name stands for.
+fn member_of<'a>(shape: &'a Shape, rust: &str) -> Option<&'a (String, Member)> {
+    shape.members.0.iter().find(|(member, _)| same_name(rust, member))
 }
 
 /// A Rust name and a wire name that differ in case and separators alone.

@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) unions: BTreeMap<String, Vec<(String, Ty)>>,
     /// Operations by module name.
     pub(crate) operations: BTreeMap<String, SdkOperation>,
+    /// The crate describes its types by schema: inputs and outputs have a `SCHEMA`.
+    pub(crate) by_schema: bool,
 }
 
 /// Input and output of one operation.
@@ -49,9 +51,12 @@ pub(crate) enum Ty {
     List(Box<Self>),
     /// `HashMap<K, V>`.
     Map(Box<Self>, Box<Self>),
+    /// A body that is streamed.
+    Stream,
 }
 
-const LEAVES: &[&str] = &["String", "bool", "i32", "i64", "f32", "f64", "DateTime", "Blob"];
+const LEAVES: &[&str] =
+    &["String", "bool", "i32", "i64", "f32", "f64", "DateTime", "Blob", "Document"];
 
 /// Folders of the packages of this build by name, as cargo knows them. Asked for this machine's
 /// platform alone: what others need may not have been fetched.
@@ -93,13 +98,15 @@ pub(crate) fn read(folder: &Path) -> Result<Source, String> {
     for path in files(&types)? {
         read_types(&mut source, &parse(&path)?)?;
     }
+    let mut schemas = 0;
     for module in files(&folder.join("src/operation"))? {
         if !module.is_dir() {
             continue;
         }
         let name = file_name(&module);
-        let part = |side: &str| {
+        let mut part = |side: &str| {
             let items = parse(&module.join(format!("_{name}_{side}.rs")))?;
+            schemas += usize::from(has_schema(&items));
             let wanted = if side == "input" { "Input" } else { "Output" };
             structure_ending_in(&items, wanted)
                 .ok_or_else(|| format!("{name} has no {wanted} structure"))?
@@ -108,6 +115,11 @@ pub(crate) fn read(folder: &Path) -> Result<Source, String> {
         let (_, output) = part("output")?;
         source.operations.insert(name, SdkOperation { input_name, input, output });
     }
+    source.by_schema = match schemas {
+        0 => false,
+        all if all == 2 * source.operations.len() => true,
+        _ => return Err("some operations have a schema and some have none".to_owned()),
+    };
     Ok(source)
 }
 
@@ -140,6 +152,17 @@ fn read_types(source: &mut Source, items: &[Item]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a file's type has the constant `SCHEMA`.
+fn has_schema(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Impl(block) => block
+            .items
+            .iter()
+            .any(|found| matches!(found, ImplItem::Const(found) if found.ident == "SCHEMA")),
+        _ => false,
+    })
 }
 
 fn structure_ending_in(
@@ -206,6 +229,7 @@ fn ty(found: &Type) -> Result<Ty, String> {
         ("Option" | "Box", [inner]) => ty(inner),
         ("Vec", [element]) => Ok(Ty::List(Box::new(ty(element)?))),
         ("HashMap", [key, value]) => Ok(Ty::Map(Box::new(ty(key)?), Box::new(ty(value)?))),
+        ("ByteStream", []) => Ok(Ty::Stream),
         (leaf, []) if LEAVES.contains(&leaf) => Ok(Ty::Leaf),
         (_, []) if segments.iter().any(|segment| segment.ident == "types") => Ok(Ty::Named(name)),
         _ => Err(format!("the type {name} is not known to the generator")),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::operation::BuildError;
-use aws_smithy_types::{Blob, DateTime, base64};
+use aws_smithy_types::{Blob, DateTime, Document, Number, base64};
 use piton_models::suggest;
 use piton_models::validate::{Problem, ProblemKind};
 use serde_json::{Map, Value};
@@ -291,8 +291,12 @@ impl In for DateTime {
 
 impl Out for DateTime {
     fn give(self) -> Value {
+        // A time that came as a number was read as a double, whose last digits are off; no service
+        // is finer than a microsecond.
+        let micros = (self.as_nanos() + 500).div_euclid(1000);
+        let rounded = Self::from_nanos(micros * 1000).unwrap_or(self);
         // Years beyond 9999 have no RFC 3339 text; epoch seconds are what an input takes as well.
-        self.fmt(Format::DateTime).map_or_else(|_| Value::from(self.secs()), Value::from)
+        rounded.fmt(Format::DateTime).map_or_else(|_| Value::from(self.secs()), Value::from)
     }
 }
 
@@ -313,6 +317,56 @@ impl In for Blob {
 impl Out for Blob {
     fn give(self) -> Value {
         Value::from(base64::encode(self))
+    }
+}
+
+impl In for Document {
+    fn take(value: Value) -> Result<Self, Problems> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(truth) => Self::Bool(truth),
+            Value::Number(number) => Self::Number(match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => Number::PosInt(number),
+                (None, Some(number)) => Number::NegInt(number),
+                (None, None) => Number::Float(number.as_f64().unwrap_or(f64::NAN)),
+            }),
+            Value::String(text) => Self::String(text),
+            Value::Array(items) => {
+                Self::Array(items.into_iter().map(Self::take).collect::<Result<_, _>>()?)
+            }
+            Value::Object(members) => {
+                let members = members.into_iter();
+                let taken = members.map(|(name, value)| Ok((name, Self::take(value)?)));
+                Self::Object(taken.collect::<Result<_, Problems>>()?)
+            }
+        })
+    }
+}
+
+impl Out for Document {
+    fn give(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Number(Number::PosInt(number)) => Value::from(number),
+            Self::Number(Number::NegInt(number)) => Value::from(number),
+            Self::Number(Number::Float(number)) => number.give(),
+            Self::String(text) => Value::from(text),
+            Self::Array(items) => items.give(),
+            Self::Object(members) => members.give(),
+        }
+    }
+}
+
+impl<T: In> In for Box<T> {
+    fn take(value: Value) -> Result<Self, Problems> {
+        T::take(value).map(Self::new)
+    }
+}
+
+impl<T: Out> Out for Box<T> {
+    fn give(self) -> Value {
+        (*self).give()
     }
 }
 

@@ -115,6 +115,36 @@ fn an_answer_over_the_network_is_read_and_its_account_compared() {
 }
 
 #[test]
+fn a_service_without_a_typed_client_goes_the_same_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        let mut some = [0; 4096];
+        while !request.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut some).unwrap();
+            request.extend_from_slice(&some[..read]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nx-amz-bucket-region: eu-west-3\r\n\r\n").unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    let call = Call {
+        account: AccountRef::alias("publisher"),
+        service: "s3".to_owned(),
+        operation: "head_bucket".to_owned(),
+        input: json!({"Bucket": "data-lake"}),
+    };
+    let answer = block_on(publisher_at(address).perform(&call)).unwrap();
+    assert_eq!(answer.output["BucketRegion"], "eu-west-3");
+    let request = server.join().unwrap();
+    // With an endpoint of its own, the bucket is in the path.
+    assert!(request.starts_with("HEAD /data-lake HTTP/1.1"), "{request}");
+    let scope = "/eu-central-1/s3/aws4_request";
+    assert!(request.contains("Credential=AKIDEXAMPLE/") && request.contains(scope), "{request}");
+}
+
+#[test]
 fn the_nearest_region_counts() {
     let aws = aws("[defaults]\nregion = \"eu-west-1\"\n[accounts.a]\nprofile = \"keys\"\n\
                    [accounts.b]\nprofile = \"signed-in\"\n[accounts.c]\nregion = \"eu-south-1\"\n");

@@ -77,8 +77,11 @@ impl Finder {
     pub fn natural_key(&self) -> Vec<&str> {
         let searched = places(&self.input);
         let compared = self.matches.values().flat_map(places);
-        let mut key: Vec<&str> =
-            searched.into_iter().chain(compared).filter_map(|it| it.strip_prefix("$input.")).collect();
+        let mut key: Vec<&str> = searched
+            .into_iter()
+            .chain(compared)
+            .filter_map(|it| it.strip_prefix("$input."))
+            .collect();
         key.sort_unstable();
         key.dedup();
         key

@@ -367,6 +367,16 @@ fn unrouted(
             service.clone(),
             asked_operation(request),
         ),
+        // Of a service that is not here at all, nobody can say what it has.
+        RouteError::UnknownOperation { service, asked } if services::by_name(service).is_none() => {
+            (
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplementedInSandbox",
+                format!("not implemented in the sandbox: {service}"),
+                service.clone(),
+                asked.clone(),
+            )
+        }
         RouteError::UnknownOperation { service, asked } => {
             let (status, code, message) = no_operation(service, asked);
             (status, code, message, service.clone(), asked.clone())

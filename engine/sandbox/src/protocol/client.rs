@@ -59,7 +59,7 @@ pub fn write_request(
             rest::content_type(&mut headers, "application/x-www-form-urlencoded")?;
             body = form::write(model, operation, input).into_bytes();
         }
-        Protocol::Other => {
+        Protocol::RestXml | Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }
@@ -141,7 +141,7 @@ pub fn parse_response(
             let body = String::from_utf8_lossy(response.body());
             return xml::read(model, operation, &body).map(Answer::Success);
         }
-        Protocol::Other => {
+        Protocol::RestXml | Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }

@@ -123,7 +123,7 @@ fn operation<'a>(
             let name = pairs.map(|(_, value)| value).unwrap_or_default();
             (named(&name), name)
         }
-        Protocol::RestJson | Protocol::Other => {
+        Protocol::RestJson | Protocol::RestXml | Protocol::Other => {
             let asked = format!("{} {}", request.method(), request.uri().path());
             (by_path(model, request), asked)
         }

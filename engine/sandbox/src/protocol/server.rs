@@ -52,7 +52,9 @@ pub fn parse_request(
             let (input, unknown) = form::read(at, &format!("{query}{separator}{body}"))?;
             Ok(Parsed { input, unknown })
         }
-        Protocol::Other => Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone())),
+        Protocol::RestXml | Protocol::Other => {
+            Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()))
+        }
     }
 }
 
@@ -107,7 +109,7 @@ pub fn write_response(
             rest::content_type(response.headers_mut(), "text/xml")?;
             *response.body_mut() = xml::write(model, operation, output, request_id).into_bytes();
         }
-        Protocol::Other => {
+        Protocol::RestXml | Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }
@@ -134,7 +136,8 @@ pub fn write_error(
     let at = shape.map(|shape| At::root(model, shape));
     let headers = response.headers_mut();
     match model.metadata.protocol() {
-        Protocol::Query => {
+        // No service here speaks RestXml; its clients still understand that it is missing.
+        Protocol::Query | Protocol::RestXml => {
             rest::content_type(headers, "text/xml")?;
             let xml = xml::write_error(model, shape, error, wire_code, request_id);
             *response.body_mut() = xml.into_bytes();

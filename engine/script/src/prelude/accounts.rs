@@ -89,6 +89,13 @@ pub(super) fn register(module: &mut Module) {
         let region = text(&context, "region", &region)?;
         Ok::<_, failure::Raise>(derive(&account, Derivation::Region { region }))
     });
+    add(module, "service", |context: NativeCallContext<'_>, account: Account, name: Dynamic| {
+        let name = text(&context, "service", &name)?;
+        match bound::services().find(|service| **service == *name) {
+            Some(service) => Ok(Client { account: account.0, service }),
+            None => Err(failure::raise(&context, unknown_service(&name))),
+        }
+    });
     add(module, "identity", |context: NativeCallContext<'_>, account: Account| {
         durable(&context, |session| session.host.identity(&account.0)).map(value::from_json)
     });
@@ -126,17 +133,21 @@ fn client(context: &NativeCallContext<'_>, account: &Account, name: &str) -> Nat
     if let Some(service) = bound::services().find(|service| *service == name) {
         return Ok(Client { account: Arc::clone(&account.0), service });
     }
+    // The call is the indexer's; the name is at its position.
+    let session = Session::current();
+    let source = context.call_source();
+    let place = session.program.place_of_call(source, context.call_position(), name);
+    Err(failure::raise_at(&session, unknown_service(name), place))
+}
+
+/// An account has no client of this name.
+pub(crate) fn unknown_service(name: &str) -> Diagnostic {
     let message = format!("there is no service `{name}`");
     let hint = suggest::nearest(name, bound::services()).map_or_else(
         || format!("services: {}", bound::services().collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
-    // The call is the indexer's; the name is at its position.
-    let session = Session::current();
-    let source = context.call_source();
-    let place = session.program.place_of_call(source, context.call_position(), name);
-    let diagnostic = Diagnostic::error(Code::UnknownService, message).hint(hint);
-    Err(failure::raise_at(&session, diagnostic, place))
+    Diagnostic::error(Code::UnknownService, message).hint(hint)
 }
 
 fn derive(account: &Account, derivation: Derivation) -> Account {

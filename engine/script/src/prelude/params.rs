@@ -63,13 +63,21 @@ fn read(context: &NativeCallContext<'_>, name: &str) -> Native {
     }
     let session = Session::current();
     let params = session.host.params();
+    let source = context.call_source();
+    let place = session.program.place_of_call(source, context.call_position(), name);
+    let diagnostic = unknown_parameter(name, params.keys().map(String::as_str));
+    Err(failure::raise_at(&session, diagnostic, place))
+}
+
+/// The runbook declares no parameter of this name.
+pub(crate) fn unknown_parameter<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
     let message = format!("the runbook has no parameter `{name}`");
-    let hint = match suggest::nearest(name, params.keys().map(String::as_str)) {
+    let hint = match suggest::nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("declare it: `params: #{{ {name}: #{{ type: \"string\" }} }}`"),
     };
-    let source = context.call_source();
-    let place = session.program.place_of_call(source, context.call_position(), name);
-    let diagnostic = Diagnostic::error(Code::UnknownParameter, message).hint(hint);
-    Err(failure::raise_at(&session, diagnostic, place))
+    Diagnostic::error(Code::UnknownParameter, message).hint(hint)
 }

@@ -218,3 +218,42 @@ fn a_call_in_a_closure_of_the_runbook_keeps_its_place_wherever_it_is_called() {
         .raised();
     assert_eq!(mark(&raised.diagnostic), "test.rhai:5:37 list_domains");
 }
+
+#[test]
+fn a_service_without_a_typed_client_is_called_by_its_model() {
+    let text = "let s3 = aws(\"admin\").service(\"s3\");
+                let h = s3.head_bucket(#{ Bucket: \"data-lake\" });
+                s3.create_bucket(#{ Bucket: \"data-lake\" });
+                s3.list_objects_v2_all(#{ Bucket: \"data-lake\" });
+                aws(\"admin\").service(\"glue\").get_table(#{ DatabaseName: \"d\", Name: \"t\" });
+                output(\"x\", [h.BucketRegion, h.BucketArn]);";
+    let outcome =
+        script(text).answer("s3.head_bucket", json!({ "BucketRegion": "eu-west-1" })).run();
+    assert_eq!(outcome.asked.outputs[0].1, json!(["eu-west-1", null]));
+    let calls = &outcome.asked.calls;
+    let seen: Vec<_> = calls
+        .iter()
+        .map(|call| (&*call.service, &*call.operation, call.class, call.all_pages))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("s3", "head_bucket", Class::Read, false),
+            // No table says what its repetition would do.
+            ("s3", "create_bucket", Class::Unsafe, false),
+            ("s3", "list_objects_v2", Class::Read, true),
+            ("glue", "get_table", Class::Read, false),
+        ]
+    );
+}
+
+#[test]
+fn such_a_call_is_checked_like_any() {
+    let member = script("aws(\"admin\").service(\"s3\").head_bucket(#{ Buckt: \"b\" });").raised();
+    assert_eq!(member.diagnostic.code, Code::UnknownMember);
+    assert!(hints(&member.diagnostic).contains("did you mean `Bucket`?"));
+    let service = script("aws(\"admin\").service(\"storage\");").raised();
+    assert_eq!(service.diagnostic.code, Code::UnknownService);
+    let hints = hints(&service.diagnostic);
+    assert!(hints.contains("services: athena, ") && hints.contains("service_quotas"), "{hints}");
+}

@@ -1,0 +1,383 @@
+//! The prelude's functions: their options as literals, and what they answer.
+
+use std::collections::BTreeSet;
+use std::str::FromStr as _;
+use std::sync::OnceLock;
+
+use piton_core::diagnostic::{Code, Diagnostic};
+use piton_core::time::Span;
+use piton_models::suggest;
+use serde_json::Value;
+
+use super::infer::Inference;
+use super::ty::{Field, Kind, Record, Spot, Ty};
+use crate::engine;
+
+/// What an option takes.
+#[derive(Clone, Copy)]
+enum Takes {
+    Text,
+    Bool,
+    Span,
+    Whole(i64, i64),
+    One(&'static [&'static str]),
+    Closure,
+    Map,
+    Nested(&'static [(&'static str, Takes)]),
+    Anything,
+}
+
+use Takes::{Anything, Bool, Map, Nested, One, Text, Whole};
+
+const WAIT: &[(&str, Takes)] = &[
+    ("path", Text),
+    ("ok", Anything),
+    ("fail", Anything),
+    ("gone", Anything),
+    ("every", Takes::Span),
+    ("give_up", Takes::Span),
+];
+const RETRY: &[(&str, Takes)] =
+    &[("on", Anything), ("every", Takes::Span), ("give_up", Takes::Span)];
+const SETTLED_BY: &[(&str, Takes)] =
+    &[("call", Takes::Closure), ("path", Text), ("ok", Anything), ("fail", Anything), ("by", Text)];
+const APPROVE: &[(&str, Takes)] = &[
+    ("show", Anything),
+    ("from", Anything),
+    ("need", Whole(1, 100)),
+    ("exclude", Anything),
+    ("self", Bool),
+    ("expires", Takes::Span),
+    ("on_expire", One(&["reject", "approve"])),
+    ("on_reject", One(&["raise", "return"])),
+    ("form", Map),
+    ("settled_by", Nested(SETTLED_BY)),
+];
+const MANUAL: &[(&str, Takes)] = &[
+    ("show", Anything),
+    ("from", Anything),
+    ("need", Whole(1, 100)),
+    ("exclude", Anything),
+    ("self", Bool),
+    ("expires", Takes::Span),
+    ("on_expire", One(&["reject", "approve"])),
+    ("on_reject", One(&["raise", "return"])),
+    ("form", Map),
+    ("settled_by", Nested(SETTLED_BY)),
+    ("instructions", Text),
+    ("evidence", Text),
+];
+const QUERY: &[(&str, Takes)] = &[
+    ("sql", Text),
+    ("target", Nested(TARGET)),
+    ("parameters", Map),
+    ("keep", One(&["all", "sample", "digest"])),
+    ("give_up", Takes::Span),
+];
+const TARGET: &[(&str, Takes)] = &[
+    ("cluster", Text),
+    ("workgroup", Text),
+    ("database", Text),
+    ("secret", Text),
+    ("user", Text),
+    ("name", Text),
+    ("ClusterIdentifier", Text),
+    ("WorkgroupName", Text),
+    ("Database", Text),
+    ("SecretArn", Text),
+    ("DbUser", Text),
+    ("StatementName", Text),
+];
+const PASSWORD: &[(&str, Takes)] = &[("length", Whole(8, 128)), ("alphabet", Text)];
+const CSV: &[(&str, Takes)] = &[("separator", Text), ("header", Bool)];
+const ASSUME: &[(&str, Takes)] = &[("external_id", Text), ("session_name", Text)];
+
+/// Functions with options: which argument they are, and which of them must be there.
+const WITH_OPTIONS: &[(&str, usize, &[(&str, Takes)], &[&str])] = &[
+    ("approve", 1, APPROVE, &[]),
+    ("manual", 1, MANUAL, &["instructions"]),
+    ("parse_csv", 1, CSV, &[]),
+    ("query", 1, QUERY, &["sql", "target"]),
+    ("random_password", 0, PASSWORD, &[]),
+    ("retry", 2, RETRY, &["on"]),
+    ("wait_until", 2, WAIT, &[]),
+];
+
+/// Names of every function that is not the program's own.
+fn known() -> &'static BTreeSet<String> {
+    static KNOWN: OnceLock<BTreeSet<String>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let Ok(engine) = engine::engine() else { return BTreeSet::new() };
+        let mut names: BTreeSet<String> = engine
+            .collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true)
+            .into_iter()
+            .collect();
+        // What Rhai does without a function.
+        for word in
+            ["call", "curry", "type_of", "is_shared", "is_def_var", "is_def_fn", "print", "debug"]
+        {
+            names.insert(word.to_owned());
+        }
+        names
+    })
+}
+
+/// Whether a function or method of this name is there without the program.
+pub(super) fn is_known(name: &str) -> bool {
+    known().contains(name) || !name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+}
+
+/// Names that people write.
+pub(super) fn names<'a>() -> impl Iterator<Item = &'a str> {
+    let is_word = |name: &&str| name.starts_with(|first: char| first.is_ascii_alphabetic());
+    known().iter().map(String::as_str).filter(is_word).filter(|name| !name.contains('$'))
+}
+
+impl Inference<'_> {
+    /// A call of a function of the prelude or of Rhai.
+    pub(super) fn native(&mut self, name: &str, arguments: &[Ty], spot: Spot) -> Ty {
+        let options = WITH_OPTIONS.iter().find(|(known, ..)| *known == name);
+        if let Some((owner, index, known, required)) = options
+            && let Some(given) = arguments.get(*index)
+        {
+            self.options(owner, known, required, given, spot);
+        }
+        match (name, arguments) {
+            ("aws", _) => Ty::Account,
+            ("step", [_, body]) => self.called(body, Some(Vec::new())),
+            ("retry", [_, call, _]) => self.called(call, Some(Vec::new())),
+            ("wait_until", [_, call, options]) => {
+                let answer = self.called(call, Some(Vec::new()));
+                self.wait(&answer, options, "wait_until", spot);
+                answer
+            }
+            ("undo", [calls]) => {
+                self.called(calls, Some(Vec::new()));
+                Ty::Unit
+            }
+            ("approve" | "manual", _) => self.gate(name, arguments, spot),
+            ("query", _) => query_answer(spot),
+            ("fail", _) => {
+                self.end_here();
+                Ty::Never
+            }
+            ("asset", [path]) => {
+                self.file_named("file", path);
+                Ty::TEXT
+            }
+            ("render", [path, values]) => {
+                self.file_named("template", path);
+                self.template(path, values);
+                Ty::TEXT
+            }
+            ("now" | "uuid", _) => Ty::TEXT,
+            (
+                "note" | "output" | "artifact" | "ensure" | "sleep" | "sleep_until" | "runbook",
+                _,
+            ) => Ty::Unit,
+            ("type_of", [value]) => match value {
+                Ty::Map(_) => Ty::constant("map".into(), spot),
+                Ty::List(_) => Ty::constant("array".into(), spot),
+                Ty::Scalar(Kind::Text, _) => Ty::constant("string".into(), spot),
+                _ => Ty::TEXT,
+            },
+            ("len", _) => Ty::INT,
+            _ => {
+                self.give_away(arguments);
+                Ty::Any
+            }
+        }
+    }
+
+    /// Closures that something unknown gets may be called, with anything.
+    pub(super) fn give_away(&mut self, arguments: &[Ty]) {
+        for argument in arguments {
+            for one in argument.alternatives() {
+                if let Ty::Closure(closure) = one {
+                    self.call_closure(closure, None);
+                }
+            }
+        }
+    }
+
+    /// What a closure answers, when the value is one.
+    pub(super) fn called(&mut self, closure: &Ty, arguments: Option<Vec<Ty>>) -> Ty {
+        let all = closure.alternatives().iter().map(|one| match one {
+            Ty::Closure(closure) => self.call_closure(closure, arguments.clone()),
+            _ => Ty::Any,
+        });
+        let all: Vec<Ty> = all.collect();
+        Ty::any_of(all)
+    }
+
+    fn gate(&mut self, name: &str, arguments: &[Ty], spot: Spot) -> Ty {
+        let given = arguments.get(1);
+        let lacks = |option: &str| match given {
+            None => true,
+            Some(Ty::Map(record)) => record.get(option).is_none_or(|ty| ty == Ty::Unit),
+            Some(_) => false,
+        };
+        if lacks("expires") || lacks("on_expire") {
+            let message = match lacks("expires") {
+                true => {
+                    format!("this `{name}` waits for ever: nothing happens when nobody decides")
+                }
+                false => format!("this `{name}` expires and does not say what happens then"),
+            };
+            self.report(
+                spot,
+                Diagnostic::warning(Code::GateWithoutExpiry, message)
+                    .hint("expires: \"14d\", on_expire: \"reject\""),
+            );
+        }
+        if let Some(Ty::Map(record)) = given
+            && let Some(Ty::Map(rule)) = record.get("settled_by")
+            && let Some(call) = rule.get("call")
+        {
+            let answer = self.called(&call, Some(Vec::new()));
+            self.wait(&answer, &Ty::Map(rule), "settled_by", spot);
+        }
+        let members = ["decision", "by", "alias", "comment", "fields", "evidence", "at", "settled"];
+        let members = members.map(|name| (name.to_owned(), Field { ty: Ty::Any, spot }));
+        Ty::map(Record { members: members.into(), rest: Some(Ty::Any) })
+    }
+
+    fn file_named(&mut self, what: &str, path: &Ty) {
+        let Some(literal) = path.literal() else { return };
+        let Some(wanted) = literal.value.as_str() else { return };
+        if self.tree.compiled.file(wanted).is_some() {
+            return;
+        }
+        let message = format!("the runbook's folder has no {what} `{wanted}`");
+        let diagnostic = Diagnostic::error(Code::ModuleNotFound, message);
+        let known = self.tree.compiled.other_files().map(|file| file.path.as_str());
+        let diagnostic = match suggest::nearest(wanted, known) {
+            Some(near) => diagnostic.hint(format!("did you mean \"{near}\"?")),
+            None => diagnostic,
+        };
+        self.report(literal.spot, diagnostic);
+    }
+
+    // --- options ----------------------------------------------------------------------------------
+
+    /// The options of `account.assume(role, #{ ... })`.
+    pub(super) fn assume_options(&mut self, given: &Ty, spot: Spot) {
+        self.options("assume", ASSUME, &[], given, spot);
+    }
+
+    fn options(
+        &mut self,
+        owner: &str,
+        known: &[(&str, Takes)],
+        required: &[&str],
+        given: &Ty,
+        spot: Spot,
+    ) {
+        for one in given.alternatives() {
+            let Ty::Map(record) = one else { continue };
+            for (name, field) in &record.members {
+                match known.iter().find(|(option, _)| option == name) {
+                    Some((option, takes)) => self.option(owner, option, *takes, &field.ty, spot),
+                    None => {
+                        let message = format!("`{owner}` has no option `{name}`");
+                        let options = || known.iter().map(|(option, _)| *option);
+                        let hint = suggest::nearest(name, options()).map_or_else(
+                            || format!("options: {}", options().collect::<Vec<_>>().join(", ")),
+                            |near| format!("did you mean `{near}`?"),
+                        );
+                        let diagnostic = Diagnostic::error(Code::BadArgument, message).hint(hint);
+                        self.report(field.spot, diagnostic);
+                    }
+                }
+            }
+            if record.rest.is_some() {
+                continue;
+            }
+            for needed in required {
+                if record.get(needed).is_none_or(|ty| ty == Ty::Unit) {
+                    let message = format!("`{owner}` needs the option `{needed}`");
+                    self.report(spot, Diagnostic::error(Code::BadArgument, message));
+                }
+            }
+        }
+    }
+
+    fn option(&mut self, owner: &str, option: &str, takes: Takes, given: &Ty, called: Spot) {
+        for one in given.alternatives() {
+            let literal = one.literal();
+            let spot = literal.map_or(called, |literal| literal.spot);
+            let problem = match takes {
+                Anything => None,
+                Nested(known) => {
+                    self.options(option, known, &[], one, called);
+                    mistyped(one, |ty| matches!(ty, Ty::Map(_)), "a map")
+                }
+                Map => mistyped(one, |ty| matches!(ty, Ty::Map(_)), "a map"),
+                Takes::Closure => {
+                    mistyped(one, |ty| matches!(ty, Ty::Closure(_)), "a closure (|| ...)")
+                }
+                Text => mistyped(one, is_text, "a text"),
+                Bool => {
+                    mistyped(one, |ty| matches!(ty, Ty::Scalar(Kind::Bool, _)), "true or false")
+                }
+                Takes::Span => mistyped(one, is_text, "a text").or_else(|| {
+                    let problem = Span::from_str(one.literal_text()?).err()?;
+                    Some(format!("is no length of time: {problem}"))
+                }),
+                Whole(least, most) => literal.and_then(|literal| {
+                    let number = literal.value.as_i64();
+                    let fits = number.is_some_and(|number| (least..=most).contains(&number));
+                    (!fits).then(|| format!("is a whole number from {least} to {most}"))
+                }),
+                One(choices) => literal.and_then(|literal| {
+                    let fits = literal.value.as_str().is_some_and(|text| choices.contains(&text));
+                    let quoted: Vec<String> =
+                        choices.iter().map(|choice| format!("\"{choice}\"")).collect();
+                    (!fits).then(|| format!("is one of {}", quoted.join(", ")))
+                }),
+            };
+            if let Some(problem) = problem {
+                let message = format!("the option `{option}` of `{owner}` {problem}");
+                let diagnostic = Diagnostic::error(Code::BadArgument, message);
+                let near = match (takes, one.literal_text()) {
+                    (One(choices), Some(text)) => suggest::nearest(text, choices.iter().copied()),
+                    _ => None,
+                };
+                self.report(
+                    spot,
+                    match near {
+                        Some(near) => diagnostic.hint(format!("did you mean \"{near}\"?")),
+                        None => diagnostic,
+                    },
+                );
+            }
+        }
+    }
+}
+
+fn is_text(ty: &Ty) -> bool {
+    matches!(ty, Ty::Scalar(Kind::Text, _) | Ty::Choice(_))
+}
+
+/// What is wrong with the type of an option, where it is known.
+fn mistyped(given: &Ty, fits: impl Fn(&Ty) -> bool, wanted: &str) -> Option<String> {
+    let is_open = matches!(given, Ty::Any | Ty::Never | Ty::Unit | Ty::Shape(_) | Ty::Params);
+    (!is_open && !fits(given)).then(|| format!("takes {wanted}, found {}", given.described()))
+}
+
+fn query_answer(spot: Spot) -> Ty {
+    let members = [
+        ("statement_id", Ty::Any),
+        ("columns", Ty::Any),
+        ("rows", Ty::list(Ty::Any)),
+        ("row_count", Ty::INT),
+        ("digest", Ty::Any),
+    ];
+    let members = members.map(|(name, ty)| (name.to_owned(), Field { ty, spot }));
+    Ty::map(Record { members: members.into(), rest: None })
+}
+
+/// A constant of a choice.
+pub(super) fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -53,11 +53,11 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let problems = runbook::problems(&args.runbook);
     match (args.format, context.json) {
         (Some(Format::Github), _) => {
-            problems.iter().for_each(|problem| console::out(&annotation(problem)))
+            problems.iter().for_each(|problem| console::out(&annotation(problem)));
         }
         (Some(Format::Sarif), _) => console::document(&sarif(&problems)),
         (None, true) => {
-            console::document(&View { diagnostics: problems.iter().map(row).collect() })
+            console::document(&View { diagnostics: problems.iter().map(row).collect() });
         }
         (None, false) => {
             render::to_stderr(&problems);

@@ -288,11 +288,9 @@ impl<'p> Inference<'p> {
                     let answer = self.method(&ty, call, &arguments, spot);
                     if let (Some(root), Some(new)) = (root, answer.receiver)
                         && (is_last || matches!(new, Ty::Any))
+                        && let Some(path) = self.path(&links[..index])
                     {
-                        match self.path(&links[..index]) {
-                            Some(path) => self.change(root, &path, new),
-                            None => {}
-                        }
+                        self.change(root, &path, new);
                     }
                     answer.value
                 }

@@ -40,7 +40,7 @@ pub(super) enum Finding {
 #[derive(Default)]
 pub(super) struct Findings {
     own: Vec<Finding>,
-    inner: Vec<Rc<Findings>>,
+    inner: Vec<Rc<Self>>,
 }
 
 impl Findings {

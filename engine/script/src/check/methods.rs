@@ -86,9 +86,7 @@ impl Inference<'_> {
             Ty::Client(service) => Answer::of(self.operation(service, name, arguments, spot)),
             Ty::Account => Answer::of(self.account_method(name, arguments, spot)),
             Ty::Params => Answer::of(self.params_method(name, arguments)),
-            Ty::Closure(_) if name == "call" => {
-                Answer::of(self.called(of, Some(arguments.to_vec())))
-            }
+            Ty::Closure(_) if name == "call" => Answer::of(self.called(of, Some(arguments))),
             Ty::List(_) => self.list_method(of, name, arguments),
             Ty::Map(record) => self.map_method(record, name, arguments),
             Ty::Shape(_) if of.enumeration().is_none() => self.shape_method(of, name, arguments),
@@ -136,8 +134,6 @@ impl Inference<'_> {
         }
         self.give_away(arguments);
         match name {
-            "identity" if arguments.is_empty() => Ty::Any,
-            "filter" | "get" | "map" => Ty::Any,
             "len" => Ty::INT,
             "contains" | "is_empty" | "starts_with" | "ends_with" => Ty::BOOL,
             "keys" => Ty::list(Ty::TEXT),
@@ -251,7 +247,7 @@ impl Inference<'_> {
         let known = if item == Ty::Never { Ty::Any } else { item.clone() };
         let each = |inference: &mut Self| {
             arguments.first().map_or(Ty::Any, |closure| {
-                inference.called(closure, Some(vec![known.clone(), Ty::INT]))
+                inference.called(closure, Some(&[known.clone(), Ty::INT]))
             })
         };
         match name {
@@ -287,7 +283,7 @@ impl Inference<'_> {
             }
             "sort" | "order" => {
                 if let Some(closure) = arguments.first() {
-                    self.called(closure, Some(vec![known.clone(), known]));
+                    self.called(closure, Some(&[known.clone(), known]));
                 }
                 Answer::of(of.clone())
             }
@@ -333,7 +329,7 @@ impl Inference<'_> {
                 let value = record.everything();
                 let value = if value == Ty::Never { Ty::Any } else { value };
                 if let Some(closure) = arguments.first() {
-                    self.called(closure, Some(vec![Ty::TEXT, value]));
+                    self.called(closure, Some(&[Ty::TEXT, value]));
                 }
                 Answer::of(Ty::Any)
             }
@@ -394,10 +390,9 @@ impl Inference<'_> {
                 let found = self.part(of, path, spot, None);
                 Answer::of(or_preset(found.or(Ty::Unit), arguments.get(1)))
             }
-            ("keys", _) => Answer::of(Ty::list(Ty::TEXT)),
+            ("keys" | "split", _) => Answer::of(Ty::list(Ty::TEXT)),
             ("contains" | "is_empty" | "starts_with" | "ends_with", _) => Answer::of(Ty::BOOL),
             ("len", _) => Answer::of(Ty::INT),
-            ("split", _) => Answer::of(Ty::list(Ty::TEXT)),
             _ => {
                 self.give_away(arguments);
                 let changes = CHANGE_MUCH.contains(&name) || CHANGE_TEXT.contains(&name);

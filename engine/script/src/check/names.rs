@@ -309,7 +309,7 @@ impl<'t> Names<'t> {
         let mut closures = Vec::new();
         match argument {
             Expr::Array(items, _) => {
-                closures.extend(items.iter().filter_map(|item| tree.closure(item)))
+                closures.extend(items.iter().filter_map(|item| tree.closure(item)));
             }
             Expr::Map(map, _) => {
                 closures.extend(map.0.iter().filter_map(|(_, item)| tree.closure(item)));

@@ -23,7 +23,7 @@ enum Takes {
     One(&'static [&'static str]),
     Closure,
     Map,
-    Nested(&'static [(&'static str, Takes)]),
+    Nested(&'static [(&'static str, Self)]),
     Anything,
 }
 
@@ -92,8 +92,12 @@ const PASSWORD: &[(&str, Takes)] = &[("length", Whole(8, 128)), ("alphabet", Tex
 const CSV: &[(&str, Takes)] = &[("separator", Text), ("header", Bool)];
 const ASSUME: &[(&str, Takes)] = &[("external_id", Text), ("session_name", Text)];
 
-/// Functions with options: which argument they are, and which of them must be there.
-const WITH_OPTIONS: &[(&str, usize, &[(&str, Takes)], &[&str])] = &[
+/// A function with options: its name, which argument they are, what they take, and which of them must
+/// be there.
+type WithOptions = (&'static str, usize, &'static [(&'static str, Takes)], &'static [&'static str]);
+
+/// Functions with options.
+const WITH_OPTIONS: &[WithOptions] = &[
     ("approve", 1, APPROVE, &[]),
     ("manual", 1, MANUAL, &["instructions"]),
     ("parse_csv", 1, CSV, &[]),
@@ -144,15 +148,15 @@ impl Inference<'_> {
         }
         match (name, arguments) {
             ("aws", _) => Ty::Account,
-            ("step", [_, body]) => self.called(body, Some(Vec::new())),
-            ("retry", [_, call, _]) => self.called(call, Some(Vec::new())),
+            ("step", [_, body]) => self.called(body, Some(&[])),
+            ("retry", [_, call, _]) => self.called(call, Some(&[])),
             ("wait_until", [_, call, options]) => {
-                let answer = self.called(call, Some(Vec::new()));
+                let answer = self.called(call, Some(&[]));
                 self.wait(&answer, options, "wait_until", spot);
                 answer
             }
             ("undo", [calls]) => {
-                self.called(calls, Some(Vec::new()));
+                self.called(calls, Some(&[]));
                 Ty::Unit
             }
             ("approve" | "manual", _) => self.gate(name, arguments, spot),
@@ -201,9 +205,9 @@ impl Inference<'_> {
     }
 
     /// What a closure answers, when the value is one.
-    pub(super) fn called(&mut self, closure: &Ty, arguments: Option<Vec<Ty>>) -> Ty {
+    pub(super) fn called(&mut self, closure: &Ty, arguments: Option<&[Ty]>) -> Ty {
         let all = closure.alternatives().iter().map(|one| match one {
-            Ty::Closure(closure) => self.call_closure(closure, arguments.clone()),
+            Ty::Closure(closure) => self.call_closure(closure, arguments.map(<[Ty]>::to_vec)),
             _ => Ty::Any,
         });
         let all: Vec<Ty> = all.collect();
@@ -234,7 +238,7 @@ impl Inference<'_> {
             && let Some(Ty::Map(rule)) = record.get("settled_by")
             && let Some(call) = rule.get("call")
         {
-            let answer = self.called(&call, Some(Vec::new()));
+            let answer = self.called(&call, Some(&[]));
             self.wait(&answer, &Ty::Map(rule), "settled_by", spot);
         }
         let members = ["decision", "by", "alias", "comment", "fields", "evidence", "at", "settled"];

@@ -34,7 +34,7 @@ pub(super) enum Ty {
     /// A part of what AWS answers.
     Shape(Shaped),
     /// A list by its elements.
-    List(Rc<Ty>),
+    List(Rc<Self>),
     Map(Rc<Record>),
     Account,
     /// A client by its service.
@@ -42,7 +42,7 @@ pub(super) enum Ty {
     Params,
     Closure(Rc<Closure>),
     /// One of several.
-    OneOf(Rc<Vec<Ty>>),
+    OneOf(Rc<Vec<Self>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,11 +190,11 @@ impl Ty {
             (Self::List(left), Self::List(right)) => {
                 Self::list((*left).clone().or((*right).clone()))
             }
-            (left, right) => Self::one_of(left, &right),
+            (left, right) => Self::one_of(&left, &right),
         }
     }
 
-    fn one_of(left: Self, right: &Self) -> Self {
+    fn one_of(left: &Self, right: &Self) -> Self {
         let mut all: Vec<Self> = left.alternatives().to_vec();
         for further in right.alternatives() {
             if all.contains(further) {
@@ -258,10 +258,11 @@ impl Ty {
     /// Whether the value can be `()`: false only where that is certain.
     pub(super) fn may_be_unit(&self) -> bool {
         match self {
-            Self::Any | Self::Unit | Self::Shape(_) | Self::Choice(_) => true,
+            // Numbers and booleans of an answer may be absent, like its maps.
+            Self::Any | Self::Unit | Self::Shape(_) | Self::Choice(_) | Self::Scalar(_, None) => {
+                true
+            }
             Self::OneOf(all) => all.iter().any(Self::may_be_unit),
-            // A map of an answer has numbers and booleans that may be absent.
-            Self::Scalar(_, None) => true,
             _ => false,
         }
     }

@@ -281,7 +281,9 @@ impl Inference<'_> {
             let Ty::Map(record) = one else { continue };
             for (name, field) in &record.members {
                 match known.iter().find(|(option, _)| option == name) {
-                    Some((option, takes)) => self.option(owner, option, *takes, &field.ty, spot),
+                    Some((option, takes)) => {
+                        self.option(owner, option, *takes, &field.ty, field.spot)
+                    }
                     None => {
                         let message = format!("`{owner}` has no option `{name}`");
                         let options = || known.iter().map(|(option, _)| *option);

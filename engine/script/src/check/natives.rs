@@ -282,7 +282,7 @@ impl Inference<'_> {
             for (name, field) in &record.members {
                 match known.iter().find(|(option, _)| option == name) {
                     Some((option, takes)) => {
-                        self.option(owner, option, *takes, &field.ty, field.spot)
+                        self.option(owner, option, *takes, &field.ty, field.spot);
                     }
                     None => {
                         let message = format!("`{owner}` has no option `{name}`");

@@ -205,11 +205,13 @@ fn newest() -> u32 {
 
 /// Says what a database is, and refuses what is no journal or a newer one. Changes nothing.
 fn inspect(connection: &Connection, path: &Path) -> Result<Found, Failure> {
-    let application: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let format: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // One snapshot: another process may be creating the journal between two of these reads.
+    let snapshot = connection.unchecked_transaction()?;
+    let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let format: u32 = snapshot.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    snapshot.finish()?;
     match (application, format, tables) {
         (0, 0, 0) => Ok(Found::Blank),
         (APPLICATION_ID, 1.., 1..) if format <= newest() => Ok(Found::Format(format)),

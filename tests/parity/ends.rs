@@ -2,7 +2,7 @@
 //! SDK behind Piton's port, and boto3. One line of JSON asks, one line answers.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::{env, fs};
@@ -45,10 +45,10 @@ pub(super) struct Outcome {
 }
 
 impl End {
-    /// Piton's: this test binary again, with nothing to do but [`answer_over_stdin`].
+    /// Piton's: this test binary again, with nothing to do but [`one_line_asks_and_one_answers`].
     pub(super) fn piton(folder: &Path) -> Self {
         let mut command = bare(env::current_exe().unwrap().into_os_string());
-        command.args(["--exact", "parity::ends::answer_over_stdin", "--ignored", "--nocapture"]);
+        command.args(["--exact", "parity::ends::one_line_asks_and_one_answers", "--nocapture"]);
         command.env("RUST_MIN_STACK", STACK);
         Self::start(command, folder)
     }
@@ -137,12 +137,25 @@ pub(super) fn boto3_version() -> Result<String, String> {
     }
 }
 
-/// Piton's program.
+/// Piton's program when the parity test starts it; otherwise a test of that program itself.
 #[test]
-#[ignore = "a program that the parity test starts"]
-#[expect(clippy::print_stdout, reason = "it answers there")]
-fn answer_over_stdin() {
-    let Ok(endpoint) = env::var(ENDPOINT_VARIABLE) else { return };
+fn one_line_asks_and_one_answers() {
+    if let Ok(endpoint) = env::var(ENDPOINT_VARIABLE) {
+        // The harness has begun a line.
+        writeln!(std::io::stdout()).unwrap();
+        return answer(endpoint, std::io::stdin().lock(), std::io::stdout());
+    }
+    let asked = json!({"script_service": "sts", "script_operation": "no_such", "input": {}});
+    let mut told = Vec::new();
+    answer(ENDPOINT.to_owned(), format!("{asked}\n{asked}\n").as_bytes(), &mut told);
+    let told: Vec<Value> =
+        told.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0]["error"].to_string().contains("no_such"), "{told:?}");
+}
+
+/// Makes the calls that the lines ask for, and writes a line about each.
+fn answer(endpoint: String, lines: impl BufRead, mut told: impl Write) {
     let account = Account {
         profile: Some(NAME.to_owned()),
         endpoint_url: Some(endpoint),
@@ -152,9 +165,7 @@ fn answer_over_stdin() {
         Accounts { accounts: [(NAME.to_owned(), account)].into(), ..Accounts::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let aws = runtime.block_on(Aws::network(accounts, NAME)).unwrap();
-    // The harness has begun a line.
-    println!();
-    for line in std::io::stdin().lines() {
+    for line in lines.lines() {
         let asked: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let text = |member: &str| asked[member].as_str().unwrap().to_owned();
         let call = Call {
@@ -163,10 +174,10 @@ fn answer_over_stdin() {
             operation: text("script_operation"),
             input: asked["input"].clone(),
         };
-        let told = match runtime.block_on(aws.perform(&call)) {
+        let answer = match runtime.block_on(aws.perform(&call)) {
             Ok(answer) => json!({"output": answer.output}),
             Err(failure) => json!({"error": failure_text(&failure)}),
         };
-        println!("{told}");
+        writeln!(told, "{answer}").unwrap();
     }
 }

@@ -3,15 +3,11 @@
 //! Only data and its checks; `seed` turns it into documents. Names of accounts are the world's own:
 //! everything else in the file refers to an account by that name or by its twelve digits.
 
-pub(crate) mod failures;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
-use crate::world::World;
-pub use failures::Failures;
 
 /// A `world.toml` that cannot be used, with the reason.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +77,7 @@ pub struct WorldSpec {
     pub accounts: BTreeMap<String, String>,
     /// The account of people whom nobody described; absent means `producer`, else the first by name.
     pub first_account: Option<String>,
-    /// The accounts are one organisation, managed by the first, in which AWS RAM shares without
-    /// invitations.
+    /// The accounts are one organisation. No service asks yet: AWS RAM is not in the sandbox.
     pub organisation: bool,
     /// The documented limits of calls a second are enforced.
     pub throttling: bool,
@@ -94,12 +89,8 @@ pub struct WorldSpec {
     pub clusters: Vec<ClusterSpec>,
     /// Secrets that are there from the start.
     pub secrets: Vec<SecretSpec>,
-    /// AWS KMS keys that are there from the start.
-    pub keys: Vec<KeySpec>,
-    /// Failures to inject into single calls.
+    /// Failures to inject.
     pub faults: Vec<Fault>,
-    /// Reported failures that the world has.
-    pub failures: Failures,
 }
 
 /// One person.
@@ -195,29 +186,6 @@ pub struct SecretSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// One AWS KMS key.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeySpec {
-    /// Name of its alias, without `alias/`.
-    pub alias: String,
-    /// Account by name or id; absent means the first.
-    #[serde(default)]
-    pub account: Option<String>,
-    /// Region, when it is not the world's.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Key policy, as JSON text; absent means the one that lets the account's own policies decide.
-    #[serde(default)]
-    pub policy: Option<String>,
-    /// Usable from the start.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// Tags.
-    #[serde(default)]
-    pub tags: BTreeMap<String, String>,
-}
-
 fn yes() -> bool {
     true
 }
@@ -254,9 +222,7 @@ impl Default for WorldSpec {
             people: Vec::new(),
             clusters: Vec::new(),
             secrets: Vec::new(),
-            keys: Vec::new(),
             faults: Vec::new(),
-            failures: Failures::default(),
         }
     }
 }
@@ -267,20 +233,6 @@ impl WorldSpec {
     pub fn built_in() -> Self {
         Self::parse(include_str!("../world/built-in.toml"))
             .unwrap_or_else(|error| panic!("the built-in world: {error}"))
-    }
-
-    /// What a running world was described as.
-    ///
-    /// # Panics
-    /// When the world's file is damaged.
-    pub(crate) fn of(world: &World<'_>) -> Self {
-        let text = world
-            .connection()
-            .prepare_cached("SELECT value FROM meta WHERE name = 'spec'")
-            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, String>(0)))
-            .unwrap_or_else(|error| panic!("the world's file cannot be read: {error}"));
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("the world's file has another description: {error}"))
     }
 
     /// Reads a `world.toml`.
@@ -333,9 +285,6 @@ impl WorldSpec {
         }
         for secret in &self.secrets {
             self.account(&secret.name, secret.account.as_deref())?;
-        }
-        for key in &self.keys {
-            self.account(&key.alias, key.account.as_deref())?;
         }
         self.faults.iter().try_for_each(|fault| check_operation(&fault.operation))
     }

@@ -45,13 +45,6 @@ pub(crate) fn engine() -> Result<Engine, ParseError> {
         .on_print(print)
         .on_debug(|text, _, _| print(text));
     free_words(&mut engine);
-    // `settled_by: #{ call: ... }`: the word is Rhai's only as the method of a closure, which works
-    // by name.
-    #[expect(deprecated, reason = "Rhai marks what may change so; the version is pinned")]
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if word.as_str() == "call" => Token::Identifier(word),
-        other => other,
-    });
     params::register_word(&mut engine)?;
     params::register_types(&mut engine);
     data::register_types(&mut engine);

@@ -6,6 +6,8 @@ mod catalogue;
 mod cli;
 mod clients;
 mod kill;
+mod library;
+mod lsp;
 mod parity;
 mod support;
 mod tidy;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    cancel, check, decide, doctor, explain, inbox, journal, ls, models, report, resolve, resume,
-    rm, run, sandbox, show, status, watch,
+    cancel, check, decide, doctor, drift, explain, inbox, journal, ls, lsp, models, report,
+    resolve, resume, rm, rollback, run, sandbox, show, status, verify, watch,
 };
 
 /// Durable runbooks for AWS data platforms.
@@ -35,7 +35,7 @@ pub(crate) struct Global {
     /// The piton.toml that says what account aliases are [preset: the nearest one upward]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Answer for programs: one document, or one object a line for `run` and `resume`
+    /// Answer for programs: one document, or one object a line for `run`, `resume` and `rollback`
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -54,11 +54,15 @@ pub(crate) enum Command {
     Journal(journal::JournalArgs),
     Watch(watch::WatchArgs),
     Report(report::ReportArgs),
+    Verify(verify::VerifyArgs),
+    Rollback(rollback::RollbackArgs),
+    Drift(drift::DriftArgs),
     Cancel(cancel::CancelArgs),
     Resolve(resolve::ResolveArgs),
     Rm(rm::RmArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    Lsp(lsp::LspArgs),
     Models(models::ModelsArgs),
     Sandbox(sandbox::SandboxArgs),
     Doctor(doctor::DoctorArgs),
@@ -69,6 +73,7 @@ impl Command {
     pub(crate) fn drives_a_run(&self) -> bool {
         match self {
             Self::Run(_) | Self::Resume(_) => true,
+            Self::Rollback(rollback) => rollback.drives(),
             Self::Approve(decide) | Self::Reject(decide) => decide.resumes(),
             _ => false,
         }

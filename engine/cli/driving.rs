@@ -5,8 +5,8 @@ use std::sync::Arc;
 use piton_core::account::AccountRef;
 use piton_core::event::RunEnd;
 use piton_core::gate::Decider;
-use piton_core::ports::{Person, RunId};
-use piton_core::status::{Reason, RunStatus, WaitingKind};
+use piton_core::ports::{Person, RunId, RunRow};
+use piton_core::status::{Reason, RunStatus};
 use piton_core::time::Span;
 use piton_runner::report::Report;
 use piton_runner::{Driven, Engine, Interrupt, Options, RunnerError};
@@ -163,38 +163,54 @@ fn next_commands(context: &Context, run: &RunId, end: &RunEnd) -> Result<Vec<Str
     let row = journal.find(&run.0)?;
     let resume = |flags: &[&str]| {
         let words: Vec<&str> =
-            ["resume", &run.0].into_iter().chain(flags.iter().copied()).collect();
+            views::go_on(&row).into_iter().chain(flags.iter().copied()).collect();
         context.command(&words)
     };
     let mut lines = Vec::new();
     match end.status {
         RunStatus::Suspended => {
-            let asks_people = end
-                .waiting_for
-                .iter()
-                .any(|waiting| matches!(waiting.kind, WaitingKind::Approval | WaitingKind::Manual));
-            if asks_people {
-                let directory = Directory::known(context, row.summary.world.as_deref());
-                for gate in journal.open_gates(run)? {
-                    let item = InboxItem::new(context, run, &gate, &directory);
-                    lines.push(format!("to approve {}:  {}", item.gate, item.approve_with));
-                    lines.push(format!("to reject it:  {}", item.reject_with));
-                }
-            }
-            if let Some(Reason::Credentials { renew_with: Some(command), .. }) = &row.summary.reason
-            {
-                lines.push(format!("to renew the credentials:  {command}"));
-            }
+            remedies(context, &row, &mut lines)?;
             lines.push(format!("then go on with:  {}", resume(&[])));
         }
         RunStatus::Failed if row.summary.retry_from.is_some() => {
             lines.push(format!("to try the failed call again:  {}", resume(&["--retry"])));
         }
         RunStatus::Stuck => {
-            if let Some(Reason::Doubt { key, candidates, .. }) = &row.summary.reason {
-                let key = key.as_str();
+            remedies(context, &row, &mut lines)?;
+            let settles = |one: &Reason| matches!(one, Reason::Doubt { .. } | Reason::Child { .. });
+            if row.summary.reasons().iter().any(settles) {
+                lines.push(format!("then go on with:  {}", resume(&[])));
+            }
+            if let Some(Reason::NotTakenBack { key, .. }) = &row.summary.reason {
+                let words = ["resolve", &run.0, key.as_str(), "--skip", "-m", "REASON"];
+                lines.push(format!("to attempt it again:  {}", resume(&[])));
+                lines.push(format!("to leave it as it is:  {}", context.command(&words)));
+            }
+        }
+        _ => {}
+    }
+    Ok(lines)
+}
+
+/// What somebody can do about what a run waits for, and about what its child runs wait for.
+fn remedies(context: &Context, row: &RunRow, lines: &mut Vec<String>) -> Result<(), Failure> {
+    let journal = context.journal()?;
+    for reason in row.summary.reasons() {
+        match reason {
+            Reason::Gates => {
+                let directory = Directory::known(context, row.summary.world.as_deref());
+                for gate in journal.open_gates(&row.run)? {
+                    let item = InboxItem::new(context, &row.run, &gate, &directory);
+                    lines.push(format!("to approve {}:  {}", item.gate, item.approve_with));
+                    lines.push(format!("to reject it:  {}", item.reject_with));
+                }
+            }
+            Reason::Credentials { renew_with: Some(command), .. } => {
+                lines.push(format!("to renew the credentials:  {command}"));
+            }
+            Reason::Doubt { key, candidates, .. } => {
                 let settle = |how: &[&str]| {
-                    let words = ["resolve", run.0.as_str(), key].into_iter();
+                    let words = ["resolve", row.run.0.as_str(), key.as_str()].into_iter();
                     let words: Vec<&str> =
                         words.chain(how.iter().copied()).chain(["-m", "REASON"]).collect();
                     context.command(&words)
@@ -204,12 +220,12 @@ fn next_commands(context: &Context, run: &RunId, end: &RunEnd) -> Result<Vec<Str
                     lines.push(format!("if it made {}:  {command}", candidate.id));
                 }
                 lines.push(format!("if it had no effect:  {}", settle(&["--retry"])));
-                lines.push(format!("then go on with:  {}", resume(&[])));
             }
+            Reason::Child { run, .. } => remedies(context, &journal.find(&run.0)?, lines)?,
+            _ => {}
         }
-        _ => {}
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// The last line of a driving that did not begin.

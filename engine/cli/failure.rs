@@ -13,6 +13,8 @@ pub(crate) mod exit {
     pub(crate) const BUG: u8 = 1;
     /// Wrong usage, an invalid runbook or invalid parameters.
     pub(crate) const USAGE: u8 = 2;
+    /// Evidence that does not verify.
+    pub(crate) const FORGED: u8 = 10;
 }
 
 /// What a command comes to: the exit code.

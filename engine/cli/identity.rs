@@ -16,8 +16,13 @@ fn first_administrator(world: &World) -> Result<String, Failure> {
         person.administrator
             || person.policies.iter().any(|policy| policy.ends_with("AdministratorAccess"))
     });
-    let alias = administrator.or(spec.people.first()).map(|person| person.alias.clone());
-    Ok(alias.unwrap_or_else(|| "admin".to_owned()))
+    let Some(described) = administrator.or(spec.people.first()) else {
+        return Ok("admin".to_owned());
+    };
+    // In a world where the alias stands for several accounts, the first of them.
+    let mut people = world.sandbox.people()?.into_iter();
+    let first = people.find(|person| person.alias.split('/').next() == Some(&*described.alias));
+    Ok(first.map_or_else(|| described.alias.clone(), |person| person.alias))
 }
 
 /// The alias that stands for the person at the terminal.

@@ -83,6 +83,16 @@ pub(crate) fn problems(given: &str) -> Vec<Diagnostic> {
     }
 }
 
+/// The folder of a runbook that a person named by its path; a packaged one has none.
+pub(crate) fn folder(given: &str) -> Option<PathBuf> {
+    if packaged().contains(&given) || !is_path(given) {
+        return None;
+    }
+    let path = Path::new(given);
+    let folder = if path.is_dir() { path } else { path.parent()? };
+    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
+}
+
 fn is_path(given: &str) -> bool {
     given.contains(['/', '\\']) || given.ends_with(".rhai") || given.starts_with('.')
 }

@@ -2,7 +2,7 @@
 
 use piton_core::diagnostic::Diagnostic;
 use piton_core::event::RunEnd;
-use piton_core::ports::RunRow;
+use piton_core::ports::{Journal, JournalError, RunId, RunRow};
 use piton_core::status::{WaitingFor, WaitingKind};
 use piton_core::time::Timestamp;
 use serde::Serialize;
@@ -16,6 +16,9 @@ pub(crate) struct Waiting {
     gate: Option<String>,
     name: String,
     until: Option<Timestamp>,
+    /// The child run that waits for it; absent when it is the run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
 }
 
 impl From<&WaitingFor> for Waiting {
@@ -25,6 +28,7 @@ impl From<&WaitingFor> for Waiting {
             gate: waiting.gate.clone(),
             name: waiting.name.clone(),
             until: waiting.until,
+            run: waiting.run.clone(),
         }
     }
 }
@@ -100,6 +104,9 @@ pub(crate) struct RunView {
     pub(crate) run: String,
     pub(crate) runbook: String,
     pub(crate) name: Option<String>,
+    /// The run whose script called this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<RunId>,
     pub(crate) status: &'static str,
     pub(crate) started_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -112,12 +119,36 @@ impl From<&RunRow> for RunView {
             run: row.run.0.clone(),
             runbook: row.runbook.clone(),
             name: row.name.clone(),
+            parent: row.summary.parent.clone(),
             status: row.status().as_str(),
             started_at: row.summary.started_at,
             updated_at: row.summary.updated_at,
             waiting_for: waiting(&row.summary.waiting_for()),
         }
     }
+}
+
+/// The words of the command that goes on with a run: what is taken back goes on with that.
+pub(crate) fn go_on(row: &RunRow) -> Vec<&str> {
+    match row.summary.rolled_back_by {
+        Some(_) => vec!["rollback", &row.run.0],
+        None => vec!["resume", &row.run.0],
+    }
+}
+
+/// The run to go on with after something happened in a child run: the outermost one that goes on.
+pub(crate) fn outermost(journal: &dyn Journal, row: &RunRow) -> Result<RunRow, JournalError> {
+    let mut outermost = row.clone();
+    while let Some(parent) = &outermost.summary.parent {
+        match journal.find(&parent.0) {
+            Ok(caller) if caller.status().is_final() => break,
+            Ok(caller) => outermost = caller,
+            // It was removed: the child goes on by itself.
+            Err(JournalError::NoRun(_)) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outermost)
 }
 
 /// What a run waits for, in a few words.
@@ -133,7 +164,12 @@ pub(crate) fn waiting_words(all: &[WaitingFor]) -> String {
                 WaitingKind::Doubt => "a decision about",
                 WaitingKind::Credentials => "credentials of",
             };
-            format!("{kind} {}", waiting.name)
+            // Gates of branches may have one name: their addresses tell them apart.
+            let is_alone = all.iter().filter(|other| other.name == waiting.name).count() == 1;
+            let address = waiting.gate.as_ref().filter(|_| !is_alone);
+            let child = waiting.run.as_ref();
+            let child = child.map_or_else(String::new, |run| format!(" in run {run}"));
+            format!("{kind} {}{child}", address.unwrap_or(&waiting.name))
         })
         .collect();
     words.join(", ")

@@ -8,7 +8,7 @@ use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::ports::{
     Clock, EventSink, Holder, IdentifyError, Operations, Person, RunRow, failure_text,
 };
-use piton_runner::{Engine, Interrupt, Ports};
+use piton_runner::{Engine, Interrupt, Ports, TurnClock};
 use piton_sandbox::InProcess;
 
 use crate::clocks::{MachineClock, SystemEntropy, WorldClock, machine_now};
@@ -36,15 +36,15 @@ impl Surroundings {
         });
         let register = Arc::clone(&world.sandbox);
         let people: piton_aws::People = Arc::new(move |alias| {
-            // A world that cannot be read fails at the call that follows, with its reason.
-            let person = register.person(alias).ok()?;
-            Some(SandboxPerson {
+            let person = register.person(alias).map_err(|error| error.to_string())?;
+            Ok(SandboxPerson {
                 access_key_id: person.access_key_id,
                 secret_access_key: person.secret_access_key,
                 region: person.region,
             })
         });
-        let operations = Arc::new(Aws::sandbox(door, Arc::clone(&clock), people, run));
+        let own: Arc<dyn Clock> = Arc::new(TurnClock::new(Arc::clone(&clock)));
+        let operations = Arc::new(Aws::sandbox(door, own, people, run));
         Self { operations, clock, world: Some(world) }
     }
 
@@ -123,6 +123,7 @@ pub(crate) fn identify_diagnostic(alias: &str, error: &IdentifyError) -> Diagnos
             Diagnostic::error(Code::UnknownAlias, error.to_string())
                 .hint(format!("say what it is in piton.toml: [accounts.{alias}] profile = \"...\""))
         }
+        IdentifyError::Unusable { .. } => Diagnostic::error(Code::UnknownAlias, error.to_string()),
         IdentifyError::Pinned { .. } => Diagnostic::error(Code::PinnedAccount, error.to_string())
             .hint("use credentials of the pinned account, or correct account_id in piton.toml"),
         IdentifyError::Call(failure) => {

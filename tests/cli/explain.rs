@@ -30,12 +30,25 @@ fn services_are_listed_with_their_counts() {
     assert_eq!(services.len(), 11);
     for row in services {
         let members: Vec<&String> = row.as_object().unwrap().keys().collect();
-        assert_eq!(members, ["left_out", "operations", "service"]);
+        assert_eq!(members, ["left_out", "operations", "sdk", "service"]);
         assert!(row["operations"].as_u64().unwrap() > 5, "{row}");
     }
     let total: u64 = services.iter().map(|row| row["operations"].as_u64().unwrap()).sum();
     assert!(total >= 1_100, "{total} operations are bound");
     assert!(page(&[]).contains(&format!("{total} operations of 11 services")));
+}
+
+#[test]
+fn what_is_left_out_is_said_with_the_crate_that_lacks_it() {
+    let glue = explained(&["glue"]);
+    let sdk = glue["sdk"].as_str().unwrap();
+    assert!(sdk.starts_with("aws-sdk-glue 1."), "{sdk}");
+    for text in [page(&[]), page(&["glue"])] {
+        let line = text.lines().find(|line| line.contains(sdk)).unwrap_or_default();
+        assert!(text.contains("not yet in this version of the SDK's crate"), "{text}");
+        assert!(line.contains("DataQualityResult"), "{line}");
+    }
+    assert!(!page(&["sts"]).contains("Left out"), "nothing is left out of sts");
 }
 
 #[test]

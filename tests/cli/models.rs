@@ -26,8 +26,11 @@ fn script(env: &TestEnv, call: &str) -> String {
 fn the_sandbox_says_by_name_what_it_does_not_have() {
     let env = TestEnv::new();
     for (call, name) in [
-        ("aws(\"admin\").service(\"s3\").head_bucket(#{ Bucket: \"lake\" });", "s3.HeadBucket"),
-        ("aws(\"admin\").service(\"kms\").list_keys();", "kms.ListKeys"),
+        (
+            "aws(\"admin\").service(\"s3\").list_multipart_uploads(#{ Bucket: \"lake\" });",
+            "s3.ListMultipartUploads",
+        ),
+        ("aws(\"admin\").service(\"kms\").generate_random();", "kms.GenerateRandom"),
         ("aws(\"admin\").service(\"sns\").list_topics();", "sns.ListTopics"),
     ] {
         let path = script(&env, call);
@@ -36,6 +39,33 @@ fn the_sandbox_says_by_name_what_it_does_not_have() {
         let expected = format!("not implemented in the sandbox: {name}");
         assert!(message.contains(&expected), "{message}");
     }
+}
+
+#[test]
+fn further_services_are_reached_in_the_process_by_their_models() {
+    let env = TestEnv::new();
+    let path = script(
+        &env,
+        r#"let quotas = aws("admin").service("service_quotas")
+               .list_service_quotas_all(#{ ServiceCode: "datazone" });
+           output("quotas", quotas.Quotas.len() > 3);
+           output("keys", aws("admin").service("kms").list_keys().Keys);
+           try {
+               aws("admin").service("organizations").describe_organization();
+           } catch (e) {
+               output("organisation", e.code);
+           }
+           let trail = aws("admin").service("cloudtrail").lookup_events(#{
+               LookupAttributes: [#{ AttributeKey: "EventSource", AttributeValue: "kms.amazonaws.com" }] });
+           output("event", trail.Events[0].EventName);"#,
+    );
+    let run = env.piton(&["run", &path, "--sandbox", "--json"]).exits(0).run();
+    let shown = env.piton(&["show", &run, "--json"]).exits(0).json();
+    let expected = serde_json::json!({
+        "quotas": true, "keys": [], "organisation": "AWSOrganizationsNotInUseException",
+        "event": "ListKeys",
+    });
+    assert_eq!(shown["outputs"], expected);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn other_clients_read_and_change_what_a_run_made() {
     let mut story = served.announced.clone();
     story["outputs"] = outputs;
     fs::write(client.folder().join("story.json"), story.to_string()).unwrap();
-    for script in ["reads", "command_line", "refusals", "writes"] {
+    for script in ["reads", "command_line", "refusals", "writes", "lake"] {
         python(&client, script);
     }
     read_back(&client);
@@ -89,7 +89,9 @@ fn terraform(client: &TestEnv, served: &Served) {
     };
     let folder = client.folder().join("terraform");
     fs::create_dir(&folder).unwrap();
-    fs::copy(source("tests/clients/terraform/main.tf"), folder.join("main.tf")).unwrap();
+    for file in ["main.tf", "lake.tf"] {
+        fs::copy(source("tests/clients/terraform").join(file), folder.join(file)).unwrap();
+    }
     let settings = format!(
         "provider_installation {{ filesystem_mirror {{ path = \"{}\" }} }}\n",
         mirror.display()

@@ -194,7 +194,7 @@ def sign_in():
 def unknown_service():
     error = refused("a service that is not here", client("kinesis").list_streams, ClientError, 501, "kinesis")
     code(error, "NotImplementedInSandbox")
-    error = refused("an XML one", client("s3").list_buckets, ClientError, 501)
+    error = refused("an XML one", client("sns").list_topics, ClientError, 501)
     code(error, "NotImplementedInSandbox")
 
 

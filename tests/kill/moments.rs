@@ -21,10 +21,20 @@ pub(super) struct Moments;
 impl Moments {
     /// Moments in order, spread by chance over a journal that will have so many entries.
     pub(super) fn spread(seed: u64, count: usize, entries: usize) -> VecDeque<Moment> {
+        Self::spread_between(seed, count, 0, entries)
+    }
+
+    /// The same over what a journal gets after it has `from` entries.
+    pub(super) fn spread_between(
+        seed: u64,
+        count: usize,
+        from: usize,
+        entries: usize,
+    ) -> VecDeque<Moment> {
         let mut chance = Chance(seed);
         // The last entry is the end: a process that wrote it may be gone before it is killed.
-        let last = entries as u64 - 2;
-        let mut lengths: Vec<u64> = (0..count).map(|_| chance.below(last)).collect();
+        let last = (entries - from) as u64 - 2;
+        let mut lengths: Vec<u64> = (0..count).map(|_| from as u64 + chance.below(last)).collect();
         lengths.sort_unstable();
         let moment = |length| Moment {
             entries: usize::try_from(length).expect("a journal is short"),

@@ -14,46 +14,63 @@ pub(super) struct Traces {
     pub(super) log: Value,
 }
 
+/// How far two runs of one runbook are alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Every call came after the same one: all numbers that the sandbox gave out are the same.
+    Same,
+    /// Branches took turns in another order: the same things are there, under other numbers.
+    Branches,
+}
+
 impl Traces {
     /// No change was made twice: each mutating operation took effect at most once with one input,
     /// idempotency tokens aside.
     pub(super) fn assert_nothing_twice(&self) {
-        let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
-        for call in self.log.as_array().expect("a list") {
-            if call["mutating"] != json!(true) || call["effect"] != json!(true) {
-                continue;
-            }
-            let mut call_of = call["input"].clone();
-            if let Some(members) = call_of.as_object_mut() {
-                members.retain(|name, _| {
-                    !matches!(name.as_str(), "clientToken" | "ClientToken" | "ClientRequestToken")
-                });
-            }
-            let key = format!("{} {} {call_of}", call["account"], call["operation"]);
-            if let Some(first) = seen.insert(key, call) {
-                panic!("made twice:\n{first}\n{call}");
-            }
-        }
-        assert!(!seen.is_empty(), "nothing was changed at all");
+        assert_nothing_twice(&self.log);
     }
 
     /// Both ended in the same world, with the same outputs by the same steps.
-    pub(super) fn assert_same_end(&self, other: &Self) {
+    pub(super) fn assert_same_end(&self, other: &Self, order: Order) {
         for part in ["status", "outputs"] {
-            same(part, &self.shown[part], &other.shown[part]);
+            same(part, order, &self.shown[part], &other.shown[part]);
         }
         let steps = |shown: &Value| -> Vec<Value> {
             let steps = shown["steps"].as_array().expect("a list");
             steps.iter().map(|step| json!([step["path"], step["status"]])).collect()
         };
-        same("steps", &json!(steps(&self.shown)), &json!(steps(&other.shown)));
-        same("resources", &self.dump["resources"], &other.dump["resources"]);
-        same("history", &self.dump["history"], &other.dump["history"]);
+        same("steps", order, &json!(steps(&self.shown)), &json!(steps(&other.shown)));
+        same("resources", order, &self.dump["resources"], &other.dump["resources"]);
+        same("history", order, &self.dump["history"], &other.dump["history"]);
     }
 }
 
-fn same(what: &str, expected: &Value, actual: &Value) {
-    let (expected, actual) = (normal(expected), normal(actual));
+/// See [`Traces::assert_nothing_twice`], of a call log.
+pub(super) fn assert_nothing_twice(log: &Value) {
+    let mut seen: BTreeMap<String, &Value> = BTreeMap::new();
+    for call in log.as_array().expect("a list") {
+        if call["mutating"] != json!(true) || call["effect"] != json!(true) {
+            continue;
+        }
+        let mut call_of = call["input"].clone();
+        if let Some(members) = call_of.as_object_mut() {
+            members.retain(|name, _| {
+                !matches!(name.as_str(), "clientToken" | "ClientToken" | "ClientRequestToken")
+            });
+        }
+        let key = format!("{} {} {call_of}", call["account"], call["operation"]);
+        if let Some(first) = seen.insert(key, call) {
+            panic!("made twice:\n{first}\n{call}");
+        }
+    }
+    assert!(!seen.is_empty(), "nothing was changed at all");
+}
+
+fn same(what: &str, order: Order, expected: &Value, actual: &Value) {
+    let (mut expected, mut actual) = (normal(expected), normal(actual));
+    if order == Order::Branches {
+        (expected, actual) = (unnumbered(&expected), unnumbered(&actual));
+    }
     if let Some(place) = difference(&expected, &actual, what) {
         panic!("the killed run ended elsewhere: {place}");
     }
@@ -89,6 +106,41 @@ fn normal(value: &Value) -> Value {
         Value::String(text) => Value::String(own(text)),
         other => other.clone(),
     }
+}
+
+/// A value without the sandbox's numbers. What had its place by a number is a
+/// list by its contents then.
+fn unnumbered(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut kept: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for (key, value) in members {
+                kept.entry(without_number(key)).or_default().push(unnumbered(value));
+            }
+            let entries = kept.into_iter().map(|(key, values)| (key, in_order(values)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        Value::Array(items) => in_order(items.iter().map(unnumbered).collect()),
+        Value::String(text) => Value::String(without_number(text)),
+        other => other.clone(),
+    }
+}
+
+fn in_order(mut values: Vec<Value>) -> Value {
+    values.sort_by_key(Value::to_string);
+    Value::Array(values)
+}
+
+/// `env-sandbox-0003` and `AROASANDBOX0003` without the number.
+fn without_number(text: &str) -> String {
+    ["-sandbox-", "SANDBOX"].iter().fold(text.to_owned(), |text, before| {
+        let mut parts = text.split(before);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |known, part| {
+            let rest = part.trim_start_matches(|next: char| next.is_ascii_digit());
+            format!("{known}{before}{rest}")
+        })
+    })
 }
 
 fn own(text: &str) -> String {

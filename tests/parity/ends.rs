@@ -158,6 +158,7 @@ fn one_line_asks_and_one_answers() {
 fn answer(endpoint: String, lines: impl BufRead, mut told: impl Write) {
     let account = Account {
         profile: Some(NAME.to_owned()),
+        region: Some(REGION.to_owned()),
         endpoint_url: Some(endpoint),
         ..Account::default()
     };

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("models", &[]),
     ("journal", &["core"]),
     ("script", &["core", "models"]),
+    ("lsp", &["core", "models", "script"]),
     ("aws", &["core", "models"]),
     ("sandbox", &["models"]),
     ("runner", &["core", "models", "script"]),
@@ -31,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("annotate-snippets", &["cli"]),
     ("minijinja", &["runner"]),
+    ("lsp-", &["lsp"]),
 ];
 
 /// What the pure core may not touch.

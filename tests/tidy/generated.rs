@@ -149,7 +149,12 @@ fn the_catalogue_is_documented_as_it_is() {
 fn catalogue_line(name: &str, row: &Reviewed) -> String {
     let key = row.find.as_ref().map_or_else(String::new, |find| find.natural_key().join(", "));
     let back = match (&row.inverse, &row.irreversible) {
-        (Some(inverse), _) => format!("`{}`", inverse.operation),
+        (Some(inverse), _) => {
+            let calls =
+                row.also.iter().chain([inverse]).map(|call| format!("`{}`", call.operation));
+            let calls = calls.collect::<Vec<_>>().join(", ");
+            if row.before.is_some() { format!("{calls} (before)") } else { calls }
+        }
         (None, Some(why)) => why.clone(),
         (None, None) => String::new(),
     };

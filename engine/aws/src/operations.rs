@@ -46,8 +46,8 @@ pub struct SandboxPerson {
     pub region: String,
 }
 
-/// Finds the person of an alias; nothing when the world can have no such person.
-pub type People = Arc<dyn Fn(&str) -> Option<SandboxPerson> + Send + Sync>;
+/// Finds the person of an alias, or says why the world can have no such person.
+pub type People = Arc<dyn Fn(&str) -> Result<SandboxPerson, String> + Send + Sync>;
 
 /// AWS behind core's port, real or sandbox.
 pub struct Aws {
@@ -228,8 +228,7 @@ impl Aws {
     async fn alias_config(&self, alias: &str) -> Result<SdkConfig, CallFailure> {
         match &self.world {
             World::Sandbox { people } => {
-                let person = people(alias)
-                    .ok_or_else(|| unusable(alias, "the sandbox's world has no such person"))?;
+                let person = people(alias).map_err(|message| unusable(alias, &message))?;
                 Ok(self.sandbox_config(&person))
             }
             World::Real { accounts, profiles } => {
@@ -324,13 +323,21 @@ impl Aws {
     }
 
     async fn prove(&self, account: &AccountRef) -> Result<Principal, IdentifyError> {
+        let alias = account.alias.clone();
         let pinned = match &self.world {
-            World::Sandbox { .. } => None,
+            World::Sandbox { people } => match people(&alias) {
+                Ok(_) => None,
+                Err(message) => return Err(IdentifyError::Unusable { alias, message }),
+            },
             World::Real { accounts, .. } => {
-                let (found, _) = accounts
-                    .resolve(&account.alias)
-                    .ok_or_else(|| IdentifyError::Unconfigured { alias: account.alias.clone() })?;
-                found.account_id.clone()
+                let (found, member) = accounts
+                    .resolve(&alias)
+                    .ok_or_else(|| IdentifyError::Unconfigured { alias: alias.clone() })?;
+                if let Err(message) = found.role(member.as_deref(), None) {
+                    return Err(IdentifyError::Unusable { alias, message });
+                }
+                // One of several accounts has to be the one that was asked for.
+                member.or_else(|| found.account_id.clone())
             }
         };
         let call = Call {
@@ -378,7 +385,7 @@ impl Operations for Aws {
             Derivation::Environment { .. } | Derivation::Assume { .. } => None,
         });
         derived.or_else(|| match &self.world {
-            World::Sandbox { people } => people(&account.alias).map(|person| person.region),
+            World::Sandbox { people } => people(&account.alias).ok().map(|person| person.region),
             World::Real { accounts, profiles } => {
                 let (found, _) = accounts.resolve(&account.alias)?;
                 region_of(&found, accounts, profiles)

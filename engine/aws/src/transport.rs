@@ -80,9 +80,10 @@ impl Transport {
             http: SharedHttpClient::new(InProcessClient(door)),
             sleep: SharedAsyncSleep::new(clock.clone()),
             time: SharedTimeSource::new(clock),
-            // The backoff is random: short ones keep a seeded world's clock nearly the same each time.
+            // Backoffs are random and would make a seeded world's clock another one each time: these
+            // are all below a second, and `PortClock` sleeps whole ones.
             retries: RetryConfig::standard()
-                .with_max_attempts(5)
+                .with_max_attempts(8)
                 .with_initial_backoff(Duration::from_millis(1)),
             timeouts: TimeoutConfig::disabled(),
             budget: Some(endless()),
@@ -156,7 +157,9 @@ impl TimeSource for PortClock {
 impl AsyncSleep for PortClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         let clock = Arc::clone(&self.0);
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        // Whole seconds, at least one: limits are of calls a second, and virtual time costs nothing.
+        let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+        let millis = seconds.max(1).saturating_mul(1000);
         let slept: Pin<Box<dyn Future<Output = ()> + Send>> =
             Box::pin(async move { clock.sleep(Span::from_millis(millis)).await });
         // The SDK asks for a future that may be shared, the port gives one that may be sent; nobody

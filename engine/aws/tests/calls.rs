@@ -34,7 +34,10 @@ fn aws(door: impl Fn(Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync + 'sta
     let door: Door = Arc::new(door);
     let clock = Arc::new(Stopped(Mutex::new(Timestamp::from_millis(1_790_000_000_000))));
     let people = |alias: &str| {
-        (alias != "nobody").then(|| SandboxPerson {
+        if alias == "nobody" {
+            return Err("the world has no such person".to_owned());
+        }
+        Ok(SandboxPerson {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "not-a-secret".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -240,7 +243,7 @@ fn renewed_credentials_are_taken_up() {
     let count = Arc::clone(&keys);
     let people = move |_: &str| {
         let renewed = count.fetch_add(1, Ordering::SeqCst) + 1;
-        Some(SandboxPerson {
+        Ok(SandboxPerson {
             access_key_id: format!("AKID{renewed}"),
             secret_access_key: "not-a-secret".to_owned(),
             region: "eu-west-1".to_owned(),

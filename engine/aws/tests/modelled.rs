@@ -38,7 +38,7 @@ fn perform(
     let door: Door = Arc::new(door);
     let clock = Arc::new(Stopped(Mutex::new(Timestamp::from_millis(1_790_000_000_000))));
     let people = |_: &str| {
-        Some(SandboxPerson {
+        Ok(SandboxPerson {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "not-a-secret".to_owned(),
             region: "eu-west-1".to_owned(),

@@ -1,5 +1,7 @@
 //! `piton check`: what is wrong with a runbook, without running it.
 
+use std::env;
+
 use clap::{Args, ValueEnum};
 use piton_core::diagnostic::{Code, Diagnostic, Place, Severity};
 use serde::Serialize;
@@ -53,9 +55,12 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let problems = runbook::problems(&args.runbook);
     match (args.format, context.json) {
         (Some(Format::Github), _) => {
+            let problems = in_repository(&args.runbook, &problems);
             problems.iter().for_each(|problem| console::out(&annotation(problem)));
         }
-        (Some(Format::Sarif), _) => console::document(&sarif(&problems)),
+        (Some(Format::Sarif), _) => {
+            console::document(&sarif(&in_repository(&args.runbook, &problems)));
+        }
         (None, true) => {
             console::document(&View { diagnostics: problems.iter().map(row).collect() });
         }
@@ -69,6 +74,27 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     }
     let has_errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     Ok(if has_errors { exit::USAGE } else { exit::DONE })
+}
+
+/// The same with files as CI knows them: relative to the repository, else to the working directory.
+/// Standard modules and packaged runbooks are in neither and keep their names.
+fn in_repository(given: &str, problems: &[Diagnostic]) -> Vec<Diagnostic> {
+    let Some(folder) = runbook::folder(given).and_then(|folder| folder.canonicalize().ok()) else {
+        return problems.to_vec();
+    };
+    let repository = folder.ancestors().find(|above| above.join(".git").exists());
+    let root = match repository {
+        Some(root) => Some(root.to_owned()),
+        None => env::current_dir().and_then(|here| here.canonicalize()).ok(),
+    };
+    let prefix = root.and_then(|root| folder.strip_prefix(root).ok()).unwrap_or(&folder);
+    let prefix = prefix.to_string_lossy().replace('\\', "/");
+    let mut problems = problems.to_vec();
+    let places = problems.iter_mut().filter_map(|problem| problem.place.as_mut());
+    for place in places.filter(|place| !place.file.starts_with("std/") && !prefix.is_empty()) {
+        place.file = format!("{prefix}/{}", place.file);
+    }
+    problems
 }
 
 fn summary(name: &str, problems: &[Diagnostic]) -> String {
@@ -126,6 +152,19 @@ fn annotation(problem: &Diagnostic) -> String {
     format!("::{} {}::{}", level(problem), properties.join(","), escaped(&told(problem)))
 }
 
+/// A path as a relative URI.
+fn as_uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes().fold(String::new(), |mut uri, byte| {
+        if plain(byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+        uri
+    })
+}
+
 fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -161,7 +200,7 @@ fn result(problem: &Diagnostic) -> Value {
     });
     if let Some(place) = &problem.place {
         result["locations"] = json!([{ "physicalLocation": {
-            "artifactLocation": { "uri": place.file },
+            "artifactLocation": { "uri": as_uri(&place.file) },
             "region": {
                 "startLine": place.line,
                 "startColumn": place.column,

@@ -8,7 +8,7 @@ use clap::Args;
 use piton_core::canonical::Digest;
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::gate::{self, Admission, Decider, Decision, Evidence, Verdict};
-use piton_core::ports::{JournalError, Mail, OpenGate, RunRow};
+use piton_core::ports::{JournalError, Mail, OpenGate, RunId, RunRow};
 use piton_core::time::Timestamp;
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use crate::driving::DriveArgs;
 use crate::failure::{Failure, Outcome, exit};
 use crate::gates::Directory;
 use crate::wiring::Surroundings;
-use crate::{console, gates, identity};
+use crate::{console, gates, identity, views};
 
 /// Longest evidence that is kept as text; of a longer one, name and digest are kept.
 const EVIDENCE_MAX: usize = 64 * 1024;
@@ -97,18 +97,21 @@ pub(crate) fn run(context: &Context, args: &DecideArgs, verdict: Verdict) -> Out
     let admission = journal
         .post(&choice.row.run, &Mail::Decision(decision.clone()))
         .map_err(|error| explained(context, &choice, error))?;
-    tell(context, args, &choice, &decision, admission);
+    // A child run is driven by the one that called it.
+    let goes_on = views::outermost(journal.as_ref(), &choice.row)?;
+    tell(context, args, &choice, &goes_on.run, &decision, admission);
     if !args.resume {
         return Ok(exit::DONE);
     }
     let how = resume::how(args.drive.options(context)?);
-    resume::go_on(context, &choice.row, &choice.surroundings, &how)
+    resume::go_on(context, &goes_on, &choice.surroundings, &how)
 }
 
 fn tell(
     context: &Context,
     args: &DecideArgs,
     choice: &Choice,
+    goes_on: &RunId,
     decision: &Decision,
     admission: Admission,
 ) {
@@ -123,7 +126,7 @@ fn tell(
         at: decision.at,
         digest: decision.digest.to_string(),
         repeated: admission == Admission::Repeated,
-        resume_with: context.command(&["resume", run]),
+        resume_with: context.command(&["resume", &goes_on.0]),
     };
     if context.json {
         console::json_line(&line);

@@ -56,6 +56,7 @@ pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         Check::of("home", home(context)),
         Check::of("journal", journal(context)),
         Check::of("key", key(context)),
+        Check::of("locks", locks(context)),
         Check::of("worlds", worlds(context)),
         Check::of("piton.toml", configuration(context)),
     ];
@@ -96,6 +97,17 @@ fn journal(context: &Context) -> Result<String, Failure> {
     Ok(format!("{} runs, {waiting} not ended", runs.len()))
 }
 
+fn locks(context: &Context) -> Result<String, Failure> {
+    let held =
+        context.journal()?.locks().map_err(|error| Failure::of(journal_diagnostic(&error)))?;
+    let words: Vec<String> =
+        held.iter().map(|lock| format!("{} by run {}", lock.name, lock.run)).collect();
+    Ok(match words.is_empty() {
+        true => "none held".to_owned(),
+        false => format!("held: {}", words.join(", ")),
+    })
+}
+
 fn key(context: &Context) -> Result<String, Failure> {
     let home = context.home()?;
     let path = home.key_path();
@@ -132,10 +144,15 @@ fn configuration(context: &Context) -> Result<String, Failure> {
 
 fn accounts(context: &Context) -> Vec<Check> {
     let prove = || -> Result<Vec<Check>, Failure> {
-        let aliases = context.accounts()?.accounts.into_keys();
+        let configured = context.accounts()?.accounts.into_iter();
         let surroundings = Surroundings::of_aws(context, "doctor")?;
-        Ok(aliases
-            .map(|alias| {
+        Ok(configured
+            .map(|(alias, account)| {
+                let role = account.role_arn.as_deref().unwrap_or_default();
+                if role.contains("{account}") && account.account_id.is_none() {
+                    let several = "several accounts: proven where a run names one".to_owned();
+                    return Check::of(format!("account {alias}"), Ok(several));
+                }
                 let proven = surroundings
                     .identify(context, &alias)
                     .map(|who| format!("{} in {}", who.arn, who.region))

@@ -1,14 +1,15 @@
 //! `piton explain`: services, operations and their members, as the models have them, and what the
-//! catalogue knows of each operation. What is shown is in `views`, how it looks in `page`.
+//! catalogue knows of each operation. What is shown is in `views` and `piton_script::explain`, how it
+//! looks in `page`.
 
 mod names;
 mod page;
 mod search;
-mod snippet;
 mod views;
 
 use clap::Args;
 use piton_models::{Model, Operation};
+use piton_script::explain;
 
 use crate::console;
 use crate::context::Context;
@@ -75,7 +76,7 @@ fn service(context: &Context, model: &'static Model) {
 }
 
 fn operation(context: &Context, model: &'static Model, operation: &'static Operation) {
-    let view = views::operation(model, operation);
+    let view = explain::operation(model, operation);
     match context.json {
         true => console::document(&view),
         false => console::out_exactly(&page::operation(&view)),

@@ -40,7 +40,10 @@ pub(crate) fn run(context: &Context, args: &LsArgs) -> Outcome {
         .map(|row| {
             vec![
                 row.run.0.clone(),
-                row.runbook.clone(),
+                match &row.summary.parent {
+                    Some(parent) => format!("{} (called by {parent})", row.runbook),
+                    None => row.runbook.clone(),
+                },
                 row.name.clone().unwrap_or_default(),
                 row.status().to_string(),
                 views::moment(row.summary.updated_at),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use piton_core::diagnostic::{Code, Diagnostic};
-use piton_runner::report::{Format, Report, ReportError, Template};
+use piton_core::evidence::Evidence;
+use piton_runner::report::{Format, Proof, Report, ReportError, Source, Template};
 use serde_json::json;
 
 use crate::console;
@@ -23,6 +24,9 @@ pub(crate) struct ReportArgs {
     /// A template to use instead; the ending before .j2 decides what is escaped
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// Let the report carry the run's program and journal: it then verifies without this machine
+    #[arg(long)]
+    evidence: bool,
     /// File to write instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -34,11 +38,26 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Outcome {
     let row = journal.find(&args.run)?;
     let report = Report::load(journal.as_ref(), &row.run)?;
     let format = args.format.unwrap_or_else(|| implied(context, args));
-    let template = match &args.template {
-        Some(path) => Some(read_template(path)?),
-        None => Template::of_program(&journal.program(&row.program)?, format),
+    let (template, source) = match &args.template {
+        Some(path) => (Some(read_template(path)?), Source::Given),
+        None => match Template::of_program(&journal.program(&row.program)?, format) {
+            Some(template) => (Some(template), Source::Runbook),
+            None => (None, Source::Preset),
+        },
     };
-    let text = report.render(format, template).map_err(|error| refused(&error))?;
+    let evidence = match args.evidence {
+        true => Some(Evidence::of(journal.as_ref(), &row.run, Some(report.entries))?),
+        false => None,
+    };
+    // What somebody's own template makes may be in any form: a comment might not be one there.
+    let is_provable = source != Source::Given || evidence.is_some();
+    let text = report
+        .render(format, template)
+        .and_then(|text| match is_provable {
+            true => Proof::of(&report, source, evidence).seal(format, &text),
+            false => Ok(text),
+        })
+        .map_err(|error| refused(&error))?;
     match &args.output {
         None => console::out_exactly(&text),
         Some(path) => {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, exit};
 use crate::wiring::Surroundings;
-use crate::{console, identity};
+use crate::{console, identity, views};
 
 /// Settle a call that was sent and whose outcome is unknown
 #[derive(Args)]
@@ -56,7 +56,8 @@ pub(crate) fn run(context: &Context, args: &ResolveArgs) -> Outcome {
     let key = Key::from_text(&args.key);
     let settled = Settled { how, reason: args.message.clone(), by };
     journal.post(&row.run, &Mail::Settle { key, settled })?;
-    let resume_with = context.command(&["resume", &row.run.0]);
+    let goes_on = views::outermost(journal.as_ref(), &row)?;
+    let resume_with = context.command(&views::go_on(&goes_on));
     if context.json {
         let view = json!({"run": row.run, "key": args.key, "resume_with": resume_with});
         console::document(&view);
@@ -69,17 +70,22 @@ pub(crate) fn run(context: &Context, args: &ResolveArgs) -> Outcome {
 
 /// What the call in doubt may have made.
 fn doubt<'a>(row: &'a RunRow, given: &str) -> Result<&'a [Candidate], Failure> {
-    match &row.summary.reason {
-        Some(Reason::Doubt { key, candidates, .. }) if key.as_str() == given => Ok(candidates),
-        Some(Reason::Doubt { key, .. }) => {
-            Err(wrong_state(format!("run {} is in doubt about {key}, not about {given}", row.run)))
+    let mut others = Vec::new();
+    for reason in row.summary.reasons() {
+        match reason {
+            Reason::Doubt { key, candidates, .. } if key.as_str() == given => {
+                return Ok(candidates);
+            }
+            Reason::NotTakenBack { key, .. } if key.as_str() == given => return Ok(&[]),
+            Reason::Doubt { key, .. } => others.push(key.as_str()),
+            _ => {}
         }
-        _ => Err(wrong_state(format!(
-            "run {} is {} and in doubt about nothing",
-            row.run,
-            row.status()
-        ))),
     }
+    let others = others.join(" and ");
+    Err(wrong_state(match others.is_empty() {
+        true => format!("run {} is {} and in doubt about nothing", row.run, row.status()),
+        false => format!("run {} is in doubt about {others}, not about {given}", row.run),
+    }))
 }
 
 fn wrong_state(message: String) -> Failure {

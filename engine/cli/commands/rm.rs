@@ -1,6 +1,7 @@
 //! `piton rm`: forgetting runs.
 
 use clap::Args;
+use piton_core::ports::{Journal, JournalError, RunId, RunRow};
 use serde_json::json;
 
 use crate::console;
@@ -21,12 +22,29 @@ pub(crate) struct RmArgs {
     world: bool,
 }
 
+/// The run that called this one and has not ended, unless it is gone.
+fn waiting_parent(journal: &dyn Journal, row: &RunRow) -> Result<Option<RunId>, Failure> {
+    let Some(parent) = &row.summary.parent else { return Ok(None) };
+    match journal.find(&parent.0) {
+        Ok(caller) => Ok(Some(caller.run).filter(|_| !caller.summary.status.is_final())),
+        Err(JournalError::NoRun(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &RmArgs) -> Outcome {
     let journal = context.journal()?;
     let mut rows = Vec::new();
     for prefix in &args.run {
         let row = journal.find(prefix)?;
+        if let Some(parent) = waiting_parent(journal.as_ref(), &row)? {
+            return Err(Failure::usage(format!(
+                "run {} was called by run {parent}, which goes on with it and would do its work again",
+                row.run
+            ))
+            .hint(format!("remove or cancel run {parent} first")));
+        }
         let ends_nothing = row.status().is_final() || row.summary.world.is_some() || args.yes;
         let agreed = || {
             !context.json

@@ -146,6 +146,11 @@ fn agreed(
     }
     let mut rows = Vec::new();
     for account in &declaration.accounts {
+        if account.many {
+            let which = "one for each account that the script names".to_owned();
+            rows.push(vec![account.alias.clone(), String::new(), which, String::new()]);
+            continue;
+        }
         let reference = AccountRef::alias(&account.alias);
         let identified = surroundings.operations.identify(&reference);
         rows.push(match context.runtime().block_on(identified) {

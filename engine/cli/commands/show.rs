@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use piton_core::diagnostic::Diagnostic;
 use piton_core::time::Timestamp;
-use piton_runner::report::{Artifact, Program, Report};
+use piton_runner::report::{Artifact, ChildRun, Program, Report};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ struct ShowView {
     run: RunView,
     title: String,
     world: Option<String>,
+    children: Vec<ChildRun>,
     labels: BTreeMap<String, String>,
     params: Value,
     accounts: Vec<AccountView>,
@@ -71,6 +72,7 @@ fn view(run: RunView, report: Report) -> ShowView {
         run,
         title: report.title,
         world: report.world,
+        children: report.children,
         labels: report.labels.into_iter().collect(),
         params: report.params,
         accounts: report
@@ -114,6 +116,12 @@ fn show(report: &Report) {
     if !report.waiting_for.is_empty() {
         console::out(&format!("waiting   {}", views::waiting_words(&report.waiting_for)));
     }
+    if let Some(parent) = &report.parent {
+        console::out(&format!("called by {parent}"));
+    }
+    section("called", &report.children, |child| {
+        format!("{}: run {}, {}", child.runbook, child.run, child.status)
+    });
     section("parameters", report.params.as_object().into_iter().flatten(), |(name, value)| {
         format!("{name} = {}", plain(value))
     });

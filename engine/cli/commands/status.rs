@@ -3,7 +3,8 @@
 use clap::Args;
 use piton_core::diagnostic::Diagnostic;
 use piton_core::gate;
-use piton_core::ports::{Holder, OpenGate, RunRow};
+use piton_core::key::Key;
+use piton_core::ports::{Holder, Journal, OpenGate, RunRow};
 use piton_core::status::{Reason, RunStatus};
 use piton_core::time::Timestamp;
 use piton_script::Program;
@@ -29,6 +30,8 @@ struct StatusView {
     /// Since when the run is in this status.
     since: Timestamp,
     holder: Option<Holder>,
+    /// Names of the locks that the run holds.
+    locks: Vec<String>,
     /// What somebody can do, in the order that makes sense.
     actions: Vec<Action>,
     would_resume: WouldResume,
@@ -62,7 +65,8 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
         run: RunView::from(&row),
         since: row.summary.updated_at,
         holder: row.holder.clone(),
-        actions: actions(context, &row, &open),
+        locks: locks(journal.as_ref(), &row)?,
+        actions: actions(context, &row, &open)?,
         would_resume: would_resume(context, &row, &open)?,
         error: row.summary.error.clone(),
     };
@@ -78,6 +82,9 @@ fn show(row: &RunRow, view: &StatusView) {
     console::out(&format!("run {} of {} is {} since {since}", row.run, row.runbook, row.status()));
     if let Some(holder) = &view.holder {
         console::out(&format!("driven by process {} on {}", holder.pid, holder.host));
+    }
+    if !view.locks.is_empty() {
+        console::out(&format!("holds {}", view.locks.join(", ")));
     }
     if let Some(error) = &view.error {
         console::out(&format!("{}: {}", error.code, error.message));
@@ -102,9 +109,18 @@ fn show(row: &RunRow, view: &StatusView) {
     }
 }
 
-fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Vec<Action> {
-    let run = row.run.0.as_str();
-    let mut actions = Vec::new();
+fn locks(journal: &dyn Journal, row: &RunRow) -> Result<Vec<String>, Failure> {
+    let held = journal.locks()?.into_iter().filter(|lock| lock.run == row.run);
+    Ok(held.map(|lock| lock.name).collect())
+}
+
+/// What can be done about what a run waits for, and about what its child runs wait for.
+fn settle(
+    context: &Context,
+    row: &RunRow,
+    open: &[OpenGate],
+    actions: &mut Vec<Action>,
+) -> Result<(), Failure> {
     let directory = Directory::known(context, row.summary.world.as_deref());
     for gate in open.iter().filter(|gate| !gates::is_decided(gate)) {
         let item = InboxItem::new(context, &row.run, gate, &directory);
@@ -115,26 +131,27 @@ fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Vec<Action> {
             command: item.approve_with,
         });
     }
-    if let Some(Reason::Credentials { alias, renew_with: Some(command), .. }) = &row.summary.reason
-    {
-        actions.push(Action {
-            what: format!("the credentials of {alias} do not work"),
-            since: Some(row.summary.updated_at),
-            who: "whoever holds them".to_owned(),
-            command: command.clone(),
-        });
+    actions.extend(row.summary.reasons().iter().filter_map(|one| remedy(context, row, one)));
+    let journal = context.journal()?;
+    for reason in row.summary.reasons() {
+        if let Reason::Child { run, .. } = reason {
+            let open = journal.open_gates(run)?;
+            settle(context, &journal.find(&run.0)?, &open, actions)?;
+        }
     }
-    if let Some(Reason::Doubt { key, operation, .. }) = &row.summary.reason {
-        let words = ["resolve", run, key.as_str(), "--retry", "-m", "REASON"];
-        actions.push(Action {
-            what: format!("{operation} is in doubt"),
-            since: Some(row.summary.updated_at),
-            who: "anybody who can look in AWS".to_owned(),
-            command: context.command(&words),
-        });
-    }
+    Ok(())
+}
+
+fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Result<Vec<Action>, Failure> {
+    let run = row.run.0.as_str();
+    let mut actions = Vec::new();
+    settle(context, row, open, &mut actions)?;
     let go_on = match row.status() {
-        RunStatus::Suspended | RunStatus::Interrupted => Some(vec!["resume", run]),
+        RunStatus::Compensating | RunStatus::Stuck if row.summary.rolled_back_by.is_some() => {
+            Some(views::go_on(row))
+        }
+        RunStatus::Stuck if row.summary.rollback_of.is_some() => Some(views::go_on(row)),
+        RunStatus::Suspended | RunStatus::Interrupted => Some(views::go_on(row)),
         RunStatus::Failed if row.summary.retry_from.is_some() => {
             Some(vec!["resume", run, "--retry"])
         }
@@ -148,7 +165,33 @@ fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Vec<Action> {
             command: context.command(&words),
         });
     }
-    actions
+    Ok(actions)
+}
+
+/// What somebody can do about a reason that is no gate.
+fn remedy(context: &Context, row: &RunRow, reason: &Reason) -> Option<Action> {
+    let resolve = |key: &Key, how: &str| {
+        context.command(&["resolve", &row.run.0, key.as_str(), how, "-m", "REASON"])
+    };
+    let (what, who, command) = match reason {
+        Reason::Credentials { alias, renew_with: Some(command), .. } => (
+            format!("the credentials of {alias} do not work"),
+            "whoever holds them",
+            command.clone(),
+        ),
+        Reason::Doubt { key, operation, .. } => (
+            format!("{operation} is in doubt"),
+            "anybody who can look in AWS",
+            resolve(key, "--retry"),
+        ),
+        Reason::NotTakenBack { key, what, .. } => (
+            format!("{what} was not taken back; it may be left as it is"),
+            "anybody who can look in AWS",
+            resolve(key, "--skip"),
+        ),
+        _ => return None,
+    };
+    Some(Action { what, since: Some(row.summary.updated_at), who: who.to_owned(), command })
 }
 
 fn would_resume(
@@ -160,7 +203,12 @@ fn would_resume(
     if let Some(holder) = &row.holder {
         problems.push(format!("process {} on {} drives it", holder.pid, holder.host));
     }
+    if let Some(by) = &row.summary.rolled_back_by {
+        problems.push(format!("run {by} takes it back"));
+    }
+    let attempts_again = matches!(row.summary.reason, Some(Reason::NotTakenBack { .. }));
     match row.status() {
+        RunStatus::Stuck if attempts_again => {}
         RunStatus::Stuck => problems.push("a doubt is not settled".to_owned()),
         RunStatus::Mismatch => problems.push("its script asks for something else".to_owned()),
         _ => {}
@@ -183,16 +231,27 @@ fn would_resume(
         problems
             .push(format!("{} is gone, and secrets are sealed with it", home.key_path().display()));
     }
-    let waits_for_people = matches!(row.summary.reason, Some(Reason::Gates))
-        && open.iter().all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none());
-    // A virtual clock waits for nothing but people.
-    let waits_for_time = match &row.summary.reason {
-        Some(Reason::Timer { until, .. }) => row.summary.world.is_none() && *until > now,
+    let still_waits = |reason: &Reason| match reason {
+        Reason::Gates => {
+            open.iter().all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none())
+        }
+        // A virtual clock waits for nothing but people.
+        Reason::Child { run, .. } => journal.open_gates(run).is_ok_and(|open| {
+            !open.is_empty()
+                && open
+                    .iter()
+                    .all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none())
+        }),
+        Reason::Lock { name, .. } => {
+            journal.locks().is_ok_and(|held| held.iter().any(|lock| lock.name == *name))
+        }
+        Reason::Timer { until, .. } => row.summary.world.is_none() && *until > now,
         _ => false,
     };
+    let reasons = row.summary.reasons();
     Ok(WouldResume {
         cleanly: problems.is_empty() && !row.status().is_final(),
         problems,
-        still_waits: waits_for_people || waits_for_time,
+        still_waits: !reasons.is_empty() && reasons.iter().all(still_waits),
     })
 }

@@ -4,7 +4,7 @@
 //! refused before it had any event.
 
 use piton_core::event::{EventKind, RunEvent};
-use piton_core::ports::{EventSink, RunId};
+use piton_core::ports::{EventSink, OpenGate, RunId};
 use piton_core::secret::masked;
 use piton_core::time::Timestamp;
 use piton_runner::report::DecisionRow;
@@ -18,6 +18,8 @@ struct Line<'a> {
     event: &'static str,
     run: &'a RunId,
     at: Timestamp,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    branch: &'a str,
     #[serde(flatten)]
     details: Map<String, Value>,
 }
@@ -32,7 +34,8 @@ impl EventSink for JsonLines {
             Value::Object(details) => details,
             _ => Map::new(),
         };
-        console::json_line(&Line { event: name, run: &event.run, at: event.at, details });
+        let (run, at, branch) = (&event.run, event.at, event.branch.as_str());
+        console::json_line(&Line { event: name, run, at, branch, details });
     }
 }
 
@@ -52,6 +55,15 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
         EventKind::StepClosed { path, name, ok, took } => {
             ("step_closed", json!({"path": path, "name": name, "ok": ok, "took_ms": took.millis()}))
         }
+        EventKind::BranchesOpened { key, branches, labels } => {
+            ("branches_opened", json!({"key": key, "branches": branches, "labels": labels}))
+        }
+        EventKind::BranchesClosed { key, count, failed, ok, took } => (
+            "branches_closed",
+            json!({
+                "key": key, "count": count, "failed": failed, "ok": ok, "took_ms": took.millis(),
+            }),
+        ),
         EventKind::Calling { key, account, service, operation } => (
             "calling",
             json!({
@@ -75,15 +87,7 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
         EventKind::Retrying { name, error, next_in } => {
             ("retrying", json!({"name": name, "error": error, "next_in_ms": next_in.millis()}))
         }
-        EventKind::GateOpened(gate) => (
-            "gate_opened",
-            json!({
-                "gate": gate.request.gate, "name": gate.request.name, "kind": gate.request.kind,
-                "show": masked(&gate.request.show), "need": gate.request.need,
-                "from": gate.request.from.iter().map(|who| &who.name).collect::<Vec<_>>(),
-                "expires_at": gate.request.expires_at, "digest": gate.request.digest,
-            }),
-        ),
+        EventKind::GateOpened(gate) => ("gate_opened", opened_gate(gate)),
         EventKind::Decided(decision) => {
             let row = json!(DecisionRow::from(decision.as_ref()));
             ("decided", json!({"gate": decision.gate, "decision": row}))
@@ -98,5 +102,15 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
         }
         EventKind::Warning(diagnostic) => ("warning", json!({"diagnostic": diagnostic})),
         EventKind::End(_) => return None,
+    })
+}
+
+fn opened_gate(gate: &OpenGate) -> Value {
+    let request = &gate.request;
+    json!({
+        "gate": request.gate, "name": request.name, "kind": request.kind,
+        "show": masked(&request.show), "need": request.need,
+        "from": request.from.iter().map(|who| &who.name).collect::<Vec<_>>(),
+        "expires_at": request.expires_at, "digest": request.digest,
     })
 }

@@ -1,10 +1,12 @@
-//! Events as lines for people: one for each step, wait and gate.
+//! Events as lines for people: one for each step, wait and gate. Lines of branches begin with the
+//! branch; what each of them is doing right now shares the moving line.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use piton_core::event::{EventKind, RunEvent};
 use piton_core::gate::{Closed, Decision};
+use piton_core::key::{branch_name, branch_of, is_within};
 use piton_core::ports::{EventSink, OpenGate};
 use serde_json::Value;
 
@@ -24,6 +26,64 @@ struct Seen {
     depths: HashMap<String, usize>,
     /// Waits and retries that have their line.
     told: HashSet<String>,
+    /// What people see of branches that have more than a name, by path.
+    labels: HashMap<String, String>,
+    /// What each branch is doing, the last news last.
+    activities: Vec<(String, String)>,
+}
+
+/// Branches whose doing fits the moving line.
+const SHOWN: usize = 3;
+
+impl Seen {
+    /// How many steps are open around something in a branch, those of its siblings left out.
+    fn depth(&self, branch: &str) -> usize {
+        self.depths.keys().filter(|path| is_within(branch, branch_of(path))).count()
+    }
+
+    /// The branch and those around it, as lines begin with them.
+    fn prefix(&self, branch: &str) -> String {
+        let ends = branch.match_indices('/').map(|(at, _)| at).chain([branch.len()]);
+        let inside = ends.map(|end| &branch[..end]).filter(|path| branch_of(path) == *path);
+        inside
+            .filter(|path| !path.is_empty())
+            .map(|path| match self.labels.get(path) {
+                Some(label) => format!("[{label}] "),
+                None => format!("[{}] ", branch_name(path)),
+            })
+            .collect()
+    }
+
+    /// Keeps what a branch is doing; returns the moving line.
+    fn activity(&mut self, branch: &str, text: &str) -> String {
+        self.activities.retain(|(known, _)| known != branch);
+        self.activities.push((branch.to_owned(), text.to_owned()));
+        let in_branches = || self.activities.iter().filter(|(known, _)| !known.is_empty());
+        let count = in_branches().count();
+        if count == 0 {
+            return text.to_owned();
+        }
+        let shown: Vec<String> = in_branches()
+            .rev()
+            .take(SHOWN)
+            .map(|(branch, text)| format!("{}{text}", self.prefix(branch)))
+            .collect();
+        let more = match count.saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!("; {more} more"),
+        };
+        format!("{}{more}", shown.join("; "))
+    }
+
+    /// The branches inside of one are over.
+    fn forget_branches(&mut self, around: &str) {
+        self.activities.retain(|(branch, _)| branch == around || !is_within(branch, around));
+        self.labels.retain(|branch, _| !is_within(branch, around));
+        self.depths.retain(|path, _| {
+            let branch = branch_of(path);
+            branch == around || !is_within(branch, around)
+        });
+    }
 }
 
 impl Lines {
@@ -37,10 +97,52 @@ impl Lines {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line at the depth of the steps that are open.
-    fn nested(&self, text: &str) {
-        let depth = self.seen().depths.len();
-        self.at_depth(depth, text);
+    /// A line at the depth of the steps that are open around it.
+    fn nested(&self, event: &RunEvent, text: &str) {
+        let depth = self.seen().depth(&event.branch);
+        self.in_branch(event, depth, text);
+    }
+
+    fn in_branch(&self, event: &RunEvent, depth: usize, text: &str) {
+        let prefix = self.seen().prefix(&event.branch);
+        self.at_depth(depth, &format!("{prefix}{text}"));
+    }
+
+    /// What a branch is doing right now.
+    fn activity(&self, event: &RunEvent, text: &str) {
+        let line = self.seen().activity(&event.branch, text);
+        self.screen.activity(&line);
+    }
+
+    /// A step or a group of branches begins or ends.
+    fn block(&self, event: &RunEvent) {
+        match &event.kind {
+            EventKind::StepOpened { path, name, depth } => {
+                let branches = path.split('/').filter(|part| part.starts_with('[')).count();
+                self.seen().depths.insert(path.clone(), depth.saturating_sub(branches));
+                self.activity(event, name);
+            }
+            EventKind::StepClosed { path, name, ok, took } => {
+                // Its line may come after the next step's beginning: it has its own depth.
+                let depth = self.seen().depths.remove(path).unwrap_or(1).saturating_sub(1);
+                self.in_branch(event, depth, &format!("{} {name}, {took}", word(*ok)));
+            }
+            EventKind::BranchesOpened { branches, labels, .. } => {
+                let named = branches.iter().zip(labels).filter(|(_, label)| !label.is_empty());
+                let named = named.map(|(path, label)| (path.clone(), label.clone()));
+                self.seen().labels.extend(named);
+            }
+            EventKind::BranchesClosed { count, failed, ok, took, .. } => {
+                self.seen().forget_branches(&event.branch);
+                let failed = match failed {
+                    0 => String::new(),
+                    failed => format!(", {failed} failed"),
+                };
+                let text = format!("{} {count} branches{failed}, {took}", word(*ok));
+                self.nested(event, &text);
+            }
+            _ => unreachable!("only what begins and ends comes here"),
+        }
     }
 
     fn at_depth(&self, depth: usize, text: &str) {
@@ -70,51 +172,49 @@ impl EventSink for Lines {
                 principal.stable_arn(),
                 principal.region
             )),
-            EventKind::StepOpened { path, name, depth } => {
-                self.seen().depths.insert(path.clone(), *depth);
-                self.screen.activity(name);
-            }
-            EventKind::StepClosed { path, name, ok, took } => {
-                // Its line may come after the next step's beginning: it has its own depth.
-                let depth = self.seen().depths.remove(path).unwrap_or(1).saturating_sub(1);
-                self.at_depth(depth, &format!("{} {name}, {took}", word(*ok)));
-            }
+            EventKind::StepOpened { .. }
+            | EventKind::StepClosed { .. }
+            | EventKind::BranchesOpened { .. }
+            | EventKind::BranchesClosed { .. } => self.block(event),
             EventKind::Calling { account, service, operation, .. } => {
-                self.screen.activity(&format!("{service}.{operation} as {account}"));
+                self.activity(event, &format!("{service}.{operation} as {account}"));
             }
             EventKind::Called { service, operation, adopted, .. } => {
                 if *adopted {
-                    self.nested(&format!("{service}.{operation} had its effect: adopted"));
+                    let text = format!("{service}.{operation} had its effect: adopted");
+                    self.nested(event, &text);
                 }
             }
             EventKind::Waiting { key, name, state } => {
-                if self.is_new(format!("wait {key}")) {
-                    self.nested(&format!("waiting: {name}"));
+                if self.is_new(format!("wait {} {key}", event.run)) {
+                    self.nested(event, &format!("waiting: {name}"));
                 }
-                self.screen.activity(&format!("{name}{}", seen_state(state)));
+                self.activity(event, &format!("{name}{}", seen_state(state)));
             }
             EventKind::Waited { name, ok, took, .. } => {
-                self.nested(&format!("{} {name}, {took}", word(*ok)));
+                self.nested(event, &format!("{} {name}, {took}", word(*ok)));
             }
             EventKind::Retrying { name, error, next_in } => {
-                if self.is_new(format!("retry {name}")) {
+                if self.is_new(format!("retry {} {} {name}", event.run, event.branch)) {
                     let code = &error.code;
-                    self.nested(&format!("{name}: not yet ({code}), again every {next_in}"));
+                    self.nested(event, &format!("{name}: not yet ({code}), again every {next_in}"));
                 }
-                self.screen.activity(&format!("{name}: {}", error.code));
+                self.activity(event, &format!("{name}: {}", error.code));
             }
-            EventKind::GateOpened(gate) => self.nested(&gate_line(gate)),
-            EventKind::Decided(decision) => self.nested(&decision_line(decision)),
+            EventKind::GateOpened(gate) => self.nested(event, &gate_line(gate)),
+            EventKind::Decided(decision) => self.nested(event, &decision_line(decision)),
             EventKind::GateClosed(closed) => {
                 let how = match closed.closed {
                     Closed::Approved => "approved",
                     Closed::Rejected => "rejected",
                     Closed::Expired => "expired",
                 };
-                self.nested(&format!("gate {}: {how}", closed.gate));
+                self.nested(event, &format!("gate {}: {how}", closed.gate));
             }
-            EventKind::Settled { key, how } => self.nested(&format!("doubt at {key}: {how}")),
-            EventKind::Note { text } => self.nested(&format!("note: {text}")),
+            EventKind::Settled { key, how } => {
+                self.nested(event, &format!("doubt at {key}: {how}"));
+            }
+            EventKind::Note { text } => self.nested(event, &format!("note: {text}")),
             EventKind::Warning(diagnostic) => {
                 self.screen.suspend(|| render::to_stderr(std::slice::from_ref(diagnostic)));
             }

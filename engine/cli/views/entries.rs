@@ -67,6 +67,7 @@ impl Rows {
             | Body::StepOpened(_)
             | Body::WaitOpened(_)
             | Body::GateOpened(_)
+            | Body::BranchesOpened(_)
             | Body::Undo(_) => row.input = body(stored),
             _ => row.outcome = body(stored),
         }
@@ -124,7 +125,7 @@ impl EntryView {
     /// What tells entries of one kind apart.
     fn gist(&self) -> String {
         let data = if self.input.is_null() { &self.outcome } else { &self.input };
-        let member = ["gate", "name", "path", "text", "source", "runbook", "end", "reason"]
+        let member = ["gate", "name", "path", "text", "source", "runbook", "end", "reason", "by"]
             .iter()
             .find_map(|name| data.get(name));
         match member {

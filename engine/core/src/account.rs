@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The account of one call: an alias and what was derived from it, such as an environment's role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountRef {
-    /// The runbook's name for a set of credentials.
+    /// The runbook's name for a set of credentials; `alias/222222222222` for one of several accounts.
     pub alias: String,
     /// Derivations, outermost last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +47,16 @@ impl AccountRef {
     /// The account of an alias itself.
     pub fn alias(alias: impl Into<String>) -> Self {
         Self { alias: alias.into(), derived: Vec::new() }
+    }
+
+    /// One of the several accounts that an alias stands for: `consumer/222222222222`.
+    pub fn of_account(alias: &str, id: &str) -> Self {
+        Self::alias(format!("{alias}/{id}"))
+    }
+
+    /// The alias as it is declared: without the account, where it stands for several.
+    pub fn declared_alias(&self) -> &str {
+        self.alias.split('/').next().unwrap_or(&self.alias)
     }
 
     /// The account derived from this one.

@@ -7,6 +7,7 @@
 //! with the models is left to tests, since this crate has no models.
 
 mod finder;
+mod look;
 mod states;
 mod template;
 mod undo;
@@ -15,11 +16,14 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use finder::{Finder, Found, Then};
+pub(crate) use look::normal;
+pub use look::{FieldChange, Look, Standing, Thing};
 pub use states::{Stage, States};
 pub use template::{part, places};
-pub use undo::Inverse;
+pub use undo::{Inverse, Recorded};
 
 /// What a repeated call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,7 +71,7 @@ pub struct ModelFacts {
 }
 
 /// One row of the reviewed table. A mutating operation has an `inverse` or says why it is
-/// `irreversible`, never both.
+/// `irreversible`, never both. A row of a read says what it shows.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reviewed {
@@ -89,18 +93,95 @@ pub struct Reviewed {
     /// What takes the call back.
     #[serde(default)]
     pub inverse: Option<Inverse>,
+    /// What is left even when the call was taken back.
+    #[serde(default)]
+    pub remains: Option<String>,
+    /// Further calls that take it back, made before `inverse`.
+    #[serde(default)]
+    pub also: Vec<Inverse>,
+    /// What to look at before the call, since taking it back needs what was there.
+    #[serde(default)]
+    pub before: Option<Look>,
     /// Why nothing takes the call back by itself.
     #[serde(default)]
     pub irreversible: Option<String>,
+    /// Why nothing takes back a call to which no inverse applies; absent when there is nothing to
+    /// take back then.
+    #[serde(default)]
+    pub otherwise: Option<String>,
+    /// When the call changes nothing.
+    #[serde(default)]
+    pub harmless: Option<Harmless>,
     /// The states to wait for after the call.
     #[serde(default)]
     pub states: Option<States>,
+    /// The read that shows what the call made or changed.
+    #[serde(default)]
+    pub shows: Option<Shows>,
+    /// What a read shows, for operations of the class `read`.
+    #[serde(default)]
+    pub thing: Option<Thing>,
+}
+
+/// The read that shows what a call made or changed: an operation of the same service whose row has a
+/// [`Thing`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shows {
+    /// Script's name of the operation.
+    pub operation: String,
+    /// Template of its input.
+    pub input: Value,
+    /// Where the call's own output has the thing, in the form of the read; absent when nowhere.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// The call changes what the read does not show: all that counts is whether it is still that thing.
+    #[serde(default)]
+    pub part: bool,
+}
+
+impl Shows {
+    /// The input of the read for a call with this input and output.
+    pub fn read_input(&self, input: &Value, output: &Value) -> Value {
+        template::Scope::answered(input, output).fill(&self.input)
+    }
+}
+
+/// A call that changes nothing: a member of its input is a text of such words.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Harmless {
+    /// The member.
+    pub member: String,
+    /// The words it begins with.
+    pub begins: Vec<String>,
+    /// Words that it does not have anywhere.
+    #[serde(default)]
+    pub unless: Vec<String>,
+}
+
+impl Harmless {
+    /// Whether a call with this input changes nothing.
+    pub fn is(&self, input: &Value) -> bool {
+        let text = part(input, &self.member).as_str().unwrap_or_default();
+        let mut words = text
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .filter(|word| !word.is_empty());
+        let is_in = |list: &[String], word: &str| {
+            list.iter().any(|listed| listed.eq_ignore_ascii_case(word))
+        };
+        words.next().is_some_and(|first| is_in(&self.begins, first))
+            && !words.any(|word| is_in(&self.unless, word))
+    }
 }
 
 macro_rules! reviewed_services {
-    ($($service:literal),* $(,)?) => {
+    ($($service:literal),* $(,)?; $($partly:literal),* $(,)?) => {
         /// The script's names of the services that have a reviewed table.
         pub const SERVICES: &[&str] = &[$($service),*];
+
+        /// Services of which only some operations are reviewed: those that runbooks here call.
+        pub const PARTLY: &[&str] = &[$($partly),*];
 
         fn table(service: &str) -> Option<&'static BTreeMap<String, Reviewed>> {
             match service {
@@ -108,6 +189,12 @@ macro_rules! reviewed_services {
                     static TABLE: OnceLock<BTreeMap<String, Reviewed>> = OnceLock::new();
                     Some(TABLE.get_or_init(|| {
                         parse(include_str!(concat!("catalogue/", $service, ".json")))
+                    }))
+                })*
+                $($partly => {
+                    static TABLE: OnceLock<BTreeMap<String, Reviewed>> = OnceLock::new();
+                    Some(TABLE.get_or_init(|| {
+                        parse(include_str!(concat!("catalogue/", $partly, ".json")))
                     }))
                 })*
                 _ => None,
@@ -127,7 +214,8 @@ reviewed_services!(
     "redshift_data",
     "redshift_serverless",
     "secretsmanager",
-    "sts",
+    "sts";
+    "s3",
 );
 
 fn parse(text: &str) -> BTreeMap<String, Reviewed> {
@@ -146,6 +234,19 @@ pub fn reviewed_operations(
     service: &str,
 ) -> impl Iterator<Item = (&'static str, &'static Reviewed)> + use<> {
     table(service).into_iter().flatten().map(|(name, row)| (name.as_str(), row))
+}
+
+/// How late the things of a service are taken back: those of a later tier hold up what is in an
+/// earlier one. Roles, secrets and warehouses outlive whatever works with them, whenever they were
+/// made; within a tier, what was made last goes first.
+pub fn tier(service: &str) -> u8 {
+    match service {
+        "iam" => 4,
+        "kms" => 3,
+        "secretsmanager" | "redshift" | "redshift_serverless" | "logs" | "s3" => 2,
+        "lakeformation" => 1,
+        _ => 0,
+    }
 }
 
 /// The input member that takes the token of an operation, given the one that the model flags.

@@ -146,6 +146,8 @@ codes! {
     Shadowed = "PT0112",
     /// A closure that captures what it must not.
     Capture = "PT0113",
+    /// A name or value that is nearly another.
+    Misspelt = "PT0114",
     /// A service that is not bound.
     UnknownService = "PT0201",
     /// An operation that the service does not have.
@@ -166,6 +168,10 @@ codes! {
     UnknownState = "PT0209",
     /// A gate that waits for ever.
     GateWithoutExpiry = "PT0210",
+    /// A member that does not reach AWS.
+    LostMember = "PT0211",
+    /// A runbook that cannot be called.
+    NotCallable = "PT0215",
     /// The script raised an error, by `fail`, `ensure`, `throw` or a mistake.
     ScriptError = "PT0301",
     /// AWS refused a call and the script did not catch it.
@@ -184,6 +190,10 @@ codes! {
     Unavailable = "PT0308",
     /// A limit of the engine was reached.
     Limit = "PT0309",
+    /// More items of a `parallel_map` failed than it tolerates.
+    TooManyFailed = "PT0310",
+    /// A runbook that the script called did not succeed.
+    ChildFailed = "PT0311",
     /// The script asks for something else than was recorded.
     Mismatch = "PT0401",
     /// A call was sent and its outcome is unknown.
@@ -202,6 +212,12 @@ codes! {
     RunNotFound = "PT0408",
     /// The run's state does not allow the command.
     WrongState = "PT0409",
+    /// A journal or report is not what was written.
+    EvidenceBroken = "PT0410",
+    /// A call that takes something back failed.
+    NotTakenBack = "PT0411",
+    /// The run is being taken back, or was.
+    TakenBack = "PT0412",
     /// Credentials are missing or expired.
     Credentials = "PT0501",
     /// An alias is somebody else than it was.

@@ -4,6 +4,8 @@
 //! without one tell the story of the run: started, suspended, resumed, ended. Notes, outputs and
 //! artifacts have a key but are never compared: they follow from what was compared.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,8 +15,8 @@ use crate::catalogue::Class;
 use crate::diagnostic::Diagnostic;
 use crate::gate::{Decision, GateRequest, GateResult};
 use crate::key::Key;
-use crate::ports::AwsError;
-use crate::status::Reason;
+use crate::ports::{AwsError, RunId};
+use crate::status::{Reason, RunStatus};
 use crate::time::{Span, Timestamp};
 
 /// One entry before it is stored.
@@ -136,6 +138,14 @@ bodies! {
     "decision" Decided(Decision),
     /// A gate closed.
     "gate_closed" GateClosed(GateResult),
+    /// Concurrent branches began.
+    "branches_opened" BranchesOpened(BranchesOpened),
+    /// Concurrent branches are over.
+    "branches_closed" BranchesClosed(BranchesClosed),
+    /// A runbook that the script called came to its end.
+    "child" Child(Child),
+    /// The run holds a lock.
+    "locked" Locked(Locked),
     /// The compensation of a call, as data.
     "undo" Undo(Undo),
     /// A line for the report.
@@ -154,6 +164,8 @@ bodies! {
     "cancelled" Cancelled(Cancelled),
     /// The run ended.
     "ended" Ended(Ended),
+    /// Another run takes back what this one did.
+    "rolled_back" RolledBack(RolledBack),
 }
 
 impl Body {
@@ -173,6 +185,7 @@ impl Body {
                 | Self::Retried(_)
                 | Self::Cancelled(_)
                 | Self::Ended(_)
+                | Self::RolledBack(_)
         )
     }
 }
@@ -216,8 +229,28 @@ pub struct Started {
     /// Who started the run, as far as known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester: Option<Principal>,
+    /// The run that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_of: Option<RunId>,
+    /// The run whose script called this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// What the aliases of a child run are in the outermost run, where they have other names there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, String>,
     /// Version of Piton that started it.
     pub version: String,
+}
+
+/// Whose child a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run whose script called it.
+    pub run: RunId,
+    /// Entry of the call.
+    pub key: Key,
+    /// The outermost run: the one that nobody called. Its locks are those of all inside it.
+    pub outermost: RunId,
 }
 
 /// See [`Body::Bound`].
@@ -250,6 +283,27 @@ pub struct Intent {
     pub token: Option<String>,
     /// From 1; a repeated attempt under the same key counts up.
     pub attempt: u32,
+    /// What was there before, for calls that replace it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// What a look before a call showed: what taking the call back restores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "was", rename_all = "snake_case")]
+pub enum Before {
+    /// Nothing was there.
+    Absent,
+    /// This was there.
+    There {
+        /// The thing as the look showed it.
+        value: Value,
+    },
+    /// AWS did not let us look: the call cannot be taken back.
+    Unknown {
+        /// Why not.
+        error: AwsError,
+    },
 }
 
 /// See [`Body::Outcome`].
@@ -435,6 +489,106 @@ pub struct Sampled {
     pub value: Value,
 }
 
+/// See [`Body::BranchesOpened`]. The paths of the branches follow from the key: those of the group's
+/// place with `[name]` below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchesOpened {
+    /// What the script called.
+    pub by: GroupKind,
+    /// Paths of the branches, in their order.
+    pub branches: Vec<String>,
+    /// What people see of the items of `parallel_map`; empty for `parallel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+}
+
+/// What opens branches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// One closure for each branch.
+    Parallel,
+    /// One closure for all items of a list.
+    ParallelMap,
+}
+
+impl GroupKind {
+    /// The function's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Parallel => "parallel",
+            Self::ParallelMap => "parallel_map",
+        }
+    }
+}
+
+/// See [`Body::BranchesClosed`]. Branches that are in no list returned. Positions count from 0, in
+/// the order of [`BranchesOpened::branches`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchesClosed {
+    /// Branches that raised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<u32>,
+    /// Branches that stopped before their next effect because another had failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<u32>,
+    /// Branches that never began, for the same reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unstarted: Vec<u32>,
+    /// The script got an error, not the results.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raised: bool,
+    /// Gates of the branches that stopped: nobody waits at them any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
+}
+
+/// See [`Body::Child`]. It is made when the child run ended; until then the child's own journal says
+/// where it stands, and its id follows from the parent and the key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Child {
+    /// The child run.
+    pub run: RunId,
+    /// The runbook, as the script wrote it.
+    pub runbook: String,
+    /// Parameters as the script gave them; secret ones are handles.
+    pub params: Value,
+    /// Aliases of the child that the script gave other names: those of the parent, by the child's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, String>,
+    /// How it ended.
+    pub result: ChildResult,
+}
+
+/// How a child run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildResult {
+    /// It succeeded; its outputs by name.
+    Outputs(Value),
+    /// It did not succeed.
+    Failed(ChildFailure),
+}
+
+/// Why a child run did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildFailure {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Diagnostic>,
+    /// Another attempt may come to something else.
+    pub can_retry: bool,
+}
+
+/// See [`Body::Locked`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// Name of the lock.
+    pub name: String,
+}
+
 /// See [`Body::Undo`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Undo {
@@ -485,13 +639,42 @@ pub struct Resumed {
     pub version: String,
 }
 
-/// See [`Body::Retried`]: everything from `from_seq` to `to_seq` is void for replay.
+/// See [`Body::Retried`]: everything from `from_seq` to `to_seq` is void for replay, outside of
+/// branches; inside of branches, what `branches` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retried {
     /// First void entry.
     pub from_seq: u64,
     /// Last void entry.
     pub to_seq: u64,
+    /// Branches with void entries of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<BranchVoid>,
+}
+
+impl Retried {
+    /// Where the void entries of a branch begin; its path is empty outside of branches.
+    pub fn from_seq_of(&self, branch: &str) -> Option<u64> {
+        if branch.is_empty() {
+            return Some(self.from_seq);
+        }
+        self.branches.iter().find(|void| void.branch == branch).map(|void| void.from_seq)
+    }
+
+    /// Whether it makes an entry void.
+    pub fn covers(&self, seq: u64, key: Option<&Key>) -> bool {
+        let from = self.from_seq_of(key.map_or("", Key::branch));
+        from.is_some_and(|from| (from..=self.to_seq).contains(&seq))
+    }
+}
+
+/// Entries of one branch that are void, or would be after a retry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchVoid {
+    /// Path of the branch.
+    pub branch: String,
+    /// The first of them.
+    pub from_seq: u64,
 }
 
 /// See [`Body::Cancelled`].
@@ -517,6 +700,9 @@ pub struct Ended {
     /// refusal of the script rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_from: Option<u64>,
+    /// The same inside of the branches that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry_in: Vec<BranchVoid>,
 }
 
 /// How a run ends.
@@ -531,4 +717,29 @@ pub enum End {
     Rejected,
     /// Somebody cancelled the run.
     Cancelled,
+    /// A rollback came to its end.
+    Compensated,
+}
+
+/// See [`Body::RolledBack`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The run that takes it back.
+    pub by: RunId,
+    /// How far it came.
+    pub stage: RollbackStage,
+}
+
+/// How far a rollback came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackStage {
+    /// It began or goes on.
+    Underway,
+    /// A call that takes something back failed, or is in doubt.
+    Stuck,
+    /// It came to its end.
+    Done,
+    /// Somebody ended it before its end.
+    GivenUp,
 }

@@ -21,6 +21,8 @@ pub struct RunEvent {
     pub run: RunId,
     /// When, by the run's clock.
     pub at: Timestamp,
+    /// Path of the branch it happened in; empty outside of branches.
+    pub branch: String,
     /// What.
     pub kind: EventKind,
 }
@@ -65,6 +67,28 @@ pub enum EventKind {
         /// Name.
         name: String,
         /// It returned.
+        ok: bool,
+        /// How long it took.
+        took: Span,
+    },
+    /// Concurrent branches began.
+    BranchesOpened {
+        /// Entry.
+        key: Key,
+        /// Paths of the branches, in their order.
+        branches: Vec<String>,
+        /// What people see of the items of `parallel_map`; empty for `parallel`.
+        labels: Vec<String>,
+    },
+    /// Concurrent branches are over.
+    BranchesClosed {
+        /// Entry.
+        key: Key,
+        /// How many there were.
+        count: usize,
+        /// How many raised.
+        failed: usize,
+        /// The script got the results, not an error.
         ok: bool,
         /// How long it took.
         took: Span,

@@ -11,17 +11,21 @@
 //! - [`status`]: the status of a run as a fold over its entries.
 //! - [`gate`]: approvals: who may decide, what a decision means, when it is void.
 //! - [`catalogue`]: the idempotency class of each operation, and how a doubt is looked up.
+//! - [`compensation`]: what takes a run back, from its entries alone.
 //! - [`account`]: aliases, derived accounts, principals. [`secret`]: handles for what is not stored.
 //! - [`canonical`]: one text for one value, digests and field-level differences.
+//! - [`evidence`]: a run as a document that proves itself.
 //! - [`diagnostic`]: errors as data. [`event`]: what a run tells while it goes on.
 //! - [`time`]: moments and durations. [`ports`]: the whole outside world.
 
 pub mod account;
 pub mod canonical;
 pub mod catalogue;
+pub mod compensation;
 pub mod diagnostic;
 pub mod entry;
 pub mod event;
+pub mod evidence;
 pub mod gate;
 pub mod key;
 pub mod ports;

@@ -130,6 +130,14 @@ pub enum IdentifyError {
         /// The alias.
         alias: String,
     },
+    /// What the alias is said to be cannot be: an account that there is not, or that nothing leads to.
+    #[error("`{alias}` cannot be used: {message}")]
+    Unusable {
+        /// The alias.
+        alias: String,
+        /// Why.
+        message: String,
+    },
     /// piton.toml pins another account.
     #[error("`{alias}` is in account {found}, but piton.toml pins it to {pinned}")]
     Pinned {
@@ -189,7 +197,7 @@ pub struct NewRun {
 }
 
 /// One file of a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramFile {
     /// Path as the program knows it: `pfizer_poc.rhai`, `std/datazone`, `report.md.j2`.
     pub path: String,
@@ -353,6 +361,17 @@ pub struct OpenGate {
     pub decisions: Vec<Decision>,
 }
 
+/// A lock and the run that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldLock {
+    /// Name of the lock.
+    pub name: String,
+    /// The run that holds it.
+    pub run: RunId,
+    /// Since when, by the machine's clock.
+    pub since: Timestamp,
+}
+
 /// Where runs are kept. Blocking: drivers call it from threads that may block.
 pub trait Journal: Send + Sync {
     /// Stores a program and a new run with its first entries, and takes the run.
@@ -394,6 +413,34 @@ pub trait Journal: Send + Sync {
         limit: usize,
     ) -> Result<Vec<StoredEntry>, JournalError>;
 
+    /// Up to `limit` entries with a key of one branch, without those of branches inside it, after
+    /// position `after`, in order. The path is empty outside of branches.
+    fn branch_entries(
+        &self,
+        run: &RunId,
+        branch: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, JournalError> {
+        let is_ours = |stored: &StoredEntry| {
+            stored.entry.key.as_ref().is_some_and(|key| key.branch() == branch)
+        };
+        let mut found = Vec::new();
+        let mut after = after;
+        while found.len() < limit {
+            let chunk = self.entries(run, after, limit)?;
+            let Some(last) = chunk.last() else { break };
+            after = last.seq;
+            found.extend(chunk.into_iter().filter(is_ours));
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Checks the hash chain of a run: the position of the first entry that is not, byte for byte,
+    /// what was appended there, or nothing when all are.
+    fn verify(&self, run: &RunId) -> Result<Option<u64>, JournalError>;
+
     /// The files of a program, the runbook's script first.
     fn program(&self, program: &Digest) -> Result<Vec<ProgramFile>, JournalError>;
 
@@ -422,6 +469,19 @@ pub trait Journal: Send + Sync {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError>;
+
+    /// Takes a lock for the run `owner`, which is that of the lease or one that it is inside of.
+    /// Returns the run that holds it, when that is another one that has not ended: then nothing
+    /// changes. Taking a lock again changes nothing. Refused when the lease was lost.
+    fn take_lock(
+        &self,
+        lease: &dyn Lease,
+        name: &str,
+        owner: &RunId,
+    ) -> Result<Option<RunId>, JournalError>;
+
+    /// The locks that runs hold which have not ended, by name.
+    fn locks(&self) -> Result<Vec<HeldLock>, JournalError>;
 
     /// Removes a run that nobody drives, and what only it used.
     fn remove(&self, run: &RunId) -> Result<(), JournalError>;

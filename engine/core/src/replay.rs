@@ -1,12 +1,13 @@
 //! The replay machine: what the script asks, answered from the journal, or what to do instead.
 //!
-//! One machine serves one branch. The entries of a branch were made in the order in which its
-//! script asked, so they are read as a stream, in constant memory, and each question must meet the
-//! next entry: anything else is a [`Mismatch`]. The machine performs nothing. It is told of every
+//! One machine serves one branch, and the runbook outside of its branches is one too. The entries of
+//! a branch were made in the order in which its script asked, so they are read as a stream, in
+//! constant memory, and each question must meet the next entry: anything else is a [`Mismatch`].
+//! Entries of other branches are not in the stream: how branches met in time does not matter. The machine performs nothing. It is told of every
 //! entry that the driver makes ([`Machine::made`]), so that numbers, attempts and the ancestry of
 //! gates are the same live and on replay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -15,10 +16,11 @@ use crate::canonical::{self, Difference, Digest};
 use crate::catalogue::Class;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::entry::{
-    Body, CallResult, Entry, Intent, Outcome, Settled, StoredEntry, WaitOpened, WaitResult,
+    Body, BranchesClosed, BranchesOpened, CallResult, Child, Entry, Intent, Outcome, Settled,
+    StoredEntry, WaitOpened, WaitResult,
 };
 use crate::gate::{Decision, GateRequest, GateResult};
-use crate::key::{Cursor, Key};
+use crate::key::{Cursor, Key, branch_name};
 use crate::ports::JournalError;
 use crate::time::Timestamp;
 
@@ -197,6 +199,61 @@ pub enum SampleStep {
     Draw(Key),
 }
 
+/// A runbook as the script calls it.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedChild<'a> {
+    /// The runbook, as the script writes it.
+    pub runbook: &'a str,
+    /// Parameters, handles in place of secrets.
+    pub params: &'a Value,
+    /// Aliases of the child that get other names.
+    pub accounts: &'a BTreeMap<String, String>,
+}
+
+/// What to do about a runbook that the script calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChildStep {
+    /// Its run ended like this.
+    Replay {
+        /// Entry.
+        key: Key,
+        /// Position of the entry: where a retry would begin.
+        seq: u64,
+        /// What was recorded.
+        child: Box<Child>,
+    },
+    /// Drive its run, which may be there already.
+    Drive {
+        /// Entry.
+        key: Key,
+        /// From 1; after a retry, what failed in it is to be attempted again.
+        attempt: u32,
+    },
+}
+
+/// What to do about a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockStep {
+    /// Entry.
+    pub key: Key,
+    /// It was held before: nothing is to be recorded.
+    pub is_recorded: bool,
+}
+
+/// What to do about a group of branches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupStep {
+    /// Entry.
+    pub key: Key,
+    /// What its opening says.
+    pub group: BranchesOpened,
+    /// Position and moment of its opening; nothing when it is to be recorded.
+    pub opened: Option<(u64, Timestamp)>,
+    /// How it ended before. Branches that are not said to have returned or raised go no further than
+    /// their recorded entries.
+    pub closed: Option<BranchesClosed>,
+}
+
 /// The machine of one branch.
 pub struct Machine {
     source: Box<dyn EntrySource>,
@@ -214,17 +271,29 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine at the start of a branch. `voided` has the ranges that `retried` entries made void.
+    /// A machine at the start of a runbook. `voided` has the ranges that `retried` entries made void
+    /// outside of branches.
     pub fn new(source: Box<dyn EntrySource>, voided: Vec<(u64, u64)>) -> Self {
+        Self::in_branch("", source, voided, Digest::from_bytes([0; 32]))
+    }
+
+    /// A machine at the start of a branch: its path, its entries, the ranges that are void in it, and
+    /// the digest of all that led to it.
+    pub fn in_branch(
+        path: &str,
+        source: Box<dyn EntrySource>,
+        voided: Vec<(u64, u64)>,
+        ancestry: Digest,
+    ) -> Self {
         Self {
             source,
             front: None,
             at_end: false,
             voided,
             attempts: HashMap::new(),
-            cursor: Cursor::default(),
+            cursor: Cursor::at(path),
             replayed: 0,
-            ancestry: Digest::from_bytes([0; 32]),
+            ancestry,
             last_mutating: None,
             retry_from: None,
         }
@@ -448,6 +517,60 @@ impl Machine {
         }
     }
 
+    /// A group of branches; `group` says what the script asks for, with the names of the branches in
+    /// place of their paths.
+    pub fn open_branches(&mut self, mut group: BranchesOpened) -> Result<GroupStep, Stop> {
+        let key = self.cursor.next_key();
+        group.branches = self.cursor.open_branches(&group.branches);
+        let Some(front) = self.compared()? else {
+            return Ok(GroupStep { key, group, opened: None, closed: None });
+        };
+        let at = front.entry.at;
+        match &front.entry.body {
+            Body::BranchesOpened(recorded)
+                if front.entry.key.as_ref() == Some(&key) && *recorded == group => {}
+            _ => return Err(self.mismatch(&key, describe_group(&group), Vec::new())),
+        }
+        let opened = Some((self.take_front()?.seq, at));
+        let closed = self.compared()?.and_then(|front| match &front.entry.body {
+            Body::BranchesClosed(closed) if front.entry.key.as_ref() == Some(&key) => {
+                Some(closed.clone())
+            }
+            _ => None,
+        });
+        Ok(GroupStep { key, group, opened, closed })
+    }
+
+    /// The end of a group of branches: the position of its entry, or nothing when it is to be
+    /// recorded.
+    pub fn close_branches(
+        &mut self,
+        key: &Key,
+        closed: &BranchesClosed,
+    ) -> Result<Option<u64>, Stop> {
+        let Some(front) = self.compared()? else { return Ok(None) };
+        match &front.entry.body {
+            // Which gates were withdrawn follows from which branches stopped.
+            Body::BranchesClosed(recorded)
+                if front.entry.key.as_ref() == Some(key)
+                    && recorded.failed == closed.failed
+                    && recorded.stopped == closed.stopped
+                    && recorded.unstarted == closed.unstarted
+                    && recorded.raised == closed.raised =>
+            {
+                Ok(Some(self.take_front()?.seq))
+            }
+            _ => Err(self.mismatch(key, "the end of those branches".to_owned(), Vec::new())),
+        }
+    }
+
+    /// What the branches of a group did is part of what leads on: `ancestries` are theirs at their
+    /// end, in the order of the group.
+    pub fn join(&mut self, ancestries: &[Digest]) {
+        let parts = std::iter::once(&self.ancestry).chain(ancestries);
+        self.ancestry = Digest::of_parts(parts.map(|digest| digest.bytes().as_slice()));
+    }
+
     /// A value of chance or time.
     pub fn sample(&mut self, source: &str) -> Result<SampleStep, Stop> {
         let key = self.cursor.next_key();
@@ -461,6 +584,44 @@ impl Machine {
             Body::Sampled(sampled) => Ok(SampleStep::Replay(sampled.value)),
             other => unreachable!("the front was a sample, not {}", other.kind()),
         }
+    }
+
+    /// A runbook that the script calls.
+    pub fn child(&mut self, asked: &AskedChild<'_>) -> Result<ChildStep, Stop> {
+        let key = self.cursor.next_key();
+        let Some(front) = self.compared()? else {
+            let attempt = self.attempts.get(&key).copied().unwrap_or(1);
+            return Ok(ChildStep::Drive { key, attempt });
+        };
+        let mut differences = Vec::new();
+        if let Body::Child(child) = &front.entry.body
+            && front.entry.key.as_ref() == Some(&key)
+            && child.runbook == asked.runbook
+            && child.accounts == *asked.accounts
+        {
+            differences = canonical::differences(&child.params, asked.params);
+            if differences.is_empty() {
+                let StoredEntry { seq, entry, .. } = self.take_front()?;
+                let Body::Child(child) = entry.body else { unreachable!("the front was a child") };
+                return Ok(ChildStep::Replay { key, seq, child: Box::new(child) });
+            }
+        }
+        Err(self.mismatch(&key, format!("the runbook `{}`", asked.runbook), differences))
+    }
+
+    /// A lock.
+    pub fn lock(&mut self, name: &str) -> Result<LockStep, Stop> {
+        let key = self.cursor.next_key();
+        let Some(front) = self.compared()? else {
+            return Ok(LockStep { key, is_recorded: false });
+        };
+        match &front.entry.body {
+            Body::Locked(locked)
+                if front.entry.key.as_ref() == Some(&key) && locked.name == name => {}
+            _ => return Err(self.mismatch(&key, format!("the lock `{name}`"), Vec::new())),
+        }
+        self.take_front()?;
+        Ok(LockStep { key, is_recorded: true })
     }
 
     /// A note, output, artifact or undo: says whether it is to be recorded. They follow from what
@@ -499,8 +660,13 @@ impl Machine {
             | Body::StepOpened(_)
             | Body::StepClosed(_)
             | Body::Sampled(_)
+            | Body::Locked(_)
             // A wait that failed may be waited again; a wait that succeeded stands.
             | Body::WaitOpened(_) => {
+                self.retry_from.get_or_insert(seq);
+            }
+            // The branches that failed may be attempted again.
+            Body::BranchesClosed(closed) if !closed.failed.is_empty() => {
                 self.retry_from.get_or_insert(seq);
             }
             Body::WaitClosed(closed)
@@ -535,8 +701,14 @@ impl Machine {
             let is_void =
                 self.voided.iter().any(|(first, last)| (*first..=*last).contains(&next.seq));
             if is_void {
-                if let (Body::Intent(intent), Some(key)) = (&next.entry.body, &next.entry.key) {
-                    self.attempts.insert(key.clone(), intent.attempt + 1);
+                match (&next.entry.body, &next.entry.key) {
+                    (Body::Intent(intent), Some(key)) => {
+                        self.attempts.insert(key.clone(), intent.attempt + 1);
+                    }
+                    (Body::Child(_), Some(key)) => {
+                        *self.attempts.entry(key.clone()).or_insert(1) += 1;
+                    }
+                    _ => {}
                 }
             } else if next.entry.key.is_some() {
                 self.front = Some(next);
@@ -598,6 +770,20 @@ fn describe(body: &Body) -> String {
         Body::WaitOpened(opened) => format!("the wait `{}`", opened.name),
         Body::GateOpened(gate) => format!("the gate `{}`", gate.name),
         Body::Sampled(sampled) => format!("`{}()`", sampled.source),
+        Body::BranchesOpened(group) => describe_group(group),
+        Body::BranchesClosed(_) => "the end of a group of branches".to_owned(),
+        Body::Child(child) => format!("the runbook `{}`", child.runbook),
+        Body::Locked(locked) => format!("the lock `{}`", locked.name),
         other => format!("a `{}` entry", other.kind()),
     }
+}
+
+/// A group of branches in words.
+fn describe_group(group: &BranchesOpened) -> String {
+    const SHOWN: usize = 6;
+    let names: Vec<String> =
+        group.branches.iter().take(SHOWN).map(|path| branch_name(path)).collect();
+    let more = if group.branches.len() > SHOWN { ", ..." } else { "" };
+    let count = group.branches.len();
+    format!("`{}` with {count} branches ({}{more})", group.by.as_str(), names.join(", "))
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::entry::{Body, End, Entry};
+use crate::entry::{Body, BranchVoid, BranchesClosed, End, Ended, Entry, Retried, RollbackStage};
 use crate::gate::GateKind;
 use crate::key::Key;
+use crate::ports::RunId;
 use crate::time::Timestamp;
 
 /// Where a run stands.
@@ -130,6 +131,40 @@ pub enum Reason {
         /// What it may have made, as AWS shows it.
         candidates: Vec<Candidate>,
     },
+    /// A call that takes something back failed.
+    NotTakenBack {
+        /// Entry of the call.
+        key: Key,
+        /// `service.operation`.
+        operation: String,
+        /// What was to be taken back.
+        what: String,
+        /// What AWS said, or what the wait met.
+        message: String,
+        /// First entry that a new attempt voids.
+        retry_from: u64,
+    },
+    /// A runbook that the script called waits for something itself.
+    Child {
+        /// The child run.
+        run: RunId,
+        /// Its runbook.
+        runbook: String,
+        /// Where it stands.
+        status: RunStatus,
+        /// What it waits for, with the run that each belongs to.
+        waiting_for: Vec<WaitingFor>,
+        /// What a person has to know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Box<Diagnostic>>,
+    },
+    /// Another run holds a lock.
+    Lock {
+        /// Name of the lock.
+        name: String,
+        /// The run that holds it.
+        holder: RunId,
+    },
     /// The person at the terminal stopped the driving.
     Interrupted,
     /// The script asked for something else than was recorded.
@@ -137,6 +172,60 @@ pub enum Reason {
         /// The difference, for people.
         diagnostic: Box<Diagnostic>,
     },
+    /// Several branches wait, each for something of its own.
+    Several {
+        /// What they wait for.
+        reasons: Vec<Self>,
+    },
+}
+
+impl Reason {
+    /// One reason for what several branches wait for.
+    #[must_use]
+    pub fn joined(reasons: Vec<Self>) -> Self {
+        let mut all: Vec<Self> = Vec::new();
+        for reason in reasons {
+            let parts = match reason {
+                Self::Several { reasons } => reasons,
+                one => vec![one],
+            };
+            for part in parts {
+                if !all.contains(&part) {
+                    all.push(part);
+                }
+            }
+        }
+        if all.len() == 1 { all.remove(0) } else { Self::Several { reasons: all } }
+    }
+
+    /// Whether it concerns the whole run. For the others a branch waits, while its siblings go on.
+    pub fn is_of_run(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Mismatch { .. })
+    }
+
+    /// Where a run stands that stopped for it.
+    pub fn status(&self) -> RunStatus {
+        let of_one = |one: &Self| match one {
+            Self::Mismatch { .. } => RunStatus::Mismatch,
+            Self::Doubt { .. } | Self::NotTakenBack { .. } => RunStatus::Stuck,
+            // Where a child stands, its parent stands.
+            Self::Child { status: status @ (RunStatus::Mismatch | RunStatus::Stuck), .. } => {
+                *status
+            }
+            _ => RunStatus::Suspended,
+        };
+        let all: Vec<RunStatus> = self.each().iter().map(of_one).collect();
+        let worst = [RunStatus::Mismatch, RunStatus::Stuck];
+        worst.into_iter().find(|status| all.contains(status)).unwrap_or(RunStatus::Suspended)
+    }
+
+    /// The reason, or each of several.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several { reasons } => reasons,
+            one => std::slice::from_ref(one),
+        }
+    }
 }
 
 /// Something that a call in doubt may have made.
@@ -161,6 +250,9 @@ pub struct WaitingFor {
     /// When a timer or an expiry is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The child run that waits for it; absent when it is the run itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 /// The kinds of things a run waits for.
@@ -205,9 +297,47 @@ pub struct RunSummary {
     /// First entry that `resume --retry` would void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_from: Option<u64>,
-    /// Ranges of entries that retries made void: first and last position.
+    /// The run that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_of: Option<RunId>,
+    /// The run that takes this one back, or did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_by: Option<RunId>,
+    /// The run whose script called this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
+    /// The same inside of the branches that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry_in: Vec<BranchVoid>,
+    /// Ranges of entries outside of branches that retries made void: first and last position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub voided: Vec<(u64, u64)>,
+    /// The same inside of branches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voided_in: Vec<VoidedBranch>,
+    /// Gates of branches that stopped because another failed. A retry opens them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Withdrawn>,
+}
+
+/// Entries of a branch that a retry made void.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoidedBranch {
+    /// Path of the branch.
+    pub branch: String,
+    /// First void entry.
+    pub from: u64,
+    /// Last void entry.
+    pub to: u64,
+}
+
+/// A gate that nobody waits at any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Path of the branch whose group is over.
+    pub by: String,
+    /// The gate.
+    pub gate: WaitingFor,
 }
 
 /// An entry that cannot follow what came before.
@@ -235,7 +365,13 @@ impl RunSummary {
             gates: Vec::new(),
             error: None,
             retry_from: None,
+            rollback_of: started.rollback_of.clone(),
+            rolled_back_by: None,
+            parent: started.parent.as_ref().map(|parent| parent.run.clone()),
+            retry_in: Vec::new(),
             voided: Vec::new(),
+            voided_in: Vec::new(),
+            withdrawn: Vec::new(),
         })
     }
 
@@ -248,30 +384,42 @@ impl RunSummary {
         self.updated_at = self.updated_at.max(entry.at);
         match (&entry.body, self.status) {
             (Body::Started(_), status) => return Err(illegal(status)),
+            (Body::RolledBack(rolled_back), _) => {
+                self.reason = None;
+                self.gates.clear();
+                self.rolled_back_by = Some(rolled_back.by.clone());
+                self.status = match rolled_back.stage {
+                    RollbackStage::Underway => RunStatus::Compensating,
+                    RollbackStage::Stuck | RollbackStage::GivenUp => RunStatus::Stuck,
+                    RollbackStage::Done => RunStatus::Compensated,
+                };
+            }
+            // What is taken back goes on no more.
+            (Body::Resumed(_) | Body::Ended(_), status) if self.rolled_back_by.is_some() => {
+                return Err(illegal(status));
+            }
             (Body::Resumed(_), status) if !status.is_final() => self.run(),
-            (Body::Retried(retried), RunStatus::Failed) => {
-                self.voided.push((retried.from_seq, retried.to_seq));
-                self.run();
+            (Body::Retried(retried), RunStatus::Failed | RunStatus::Stuck) => {
+                self.retry(retried);
             }
             (Body::Suspended(suspended), RunStatus::Running) => {
-                self.status = match suspended.reason {
-                    Reason::Doubt { .. } => RunStatus::Stuck,
-                    Reason::Mismatch { .. } => RunStatus::Mismatch,
-                    _ => RunStatus::Suspended,
+                self.status = suspended.reason.status();
+                self.reason = Some(suspended.reason.clone());
+                if let Reason::NotTakenBack { retry_from, .. } = &suspended.reason {
+                    self.retry_from = Some(*retry_from);
+                }
+            }
+            // Before it is taken back, its doubts are settled.
+            (Body::Suspended(suspended), RunStatus::Compensating) => {
+                self.status = match suspended.reason.status() {
+                    RunStatus::Stuck => RunStatus::Stuck,
+                    _ => RunStatus::Compensating,
                 };
                 self.reason = Some(suspended.reason.clone());
             }
-            (Body::Ended(ended), status) if !status.is_final() => {
-                self.status = match ended.end {
-                    End::Succeeded => RunStatus::Succeeded,
-                    End::Failed => RunStatus::Failed,
-                    End::Rejected => RunStatus::Rejected,
-                    End::Cancelled => RunStatus::Cancelled,
-                };
-                self.reason = None;
-                self.gates.clear();
-                self.error.clone_from(&ended.error);
-                self.retry_from = ended.retry_from;
+            (Body::Ended(ended), status) if !status.is_final() => self.end(ended),
+            (Body::BranchesClosed(closed), RunStatus::Running) => {
+                self.withdraw(entry.key.as_ref().map_or("", Key::branch), closed);
             }
             (Body::GateOpened(gate), RunStatus::Running) => {
                 self.gates.retain(|open| open.gate.as_deref() != Some(&gate.gate));
@@ -283,6 +431,7 @@ impl RunSummary {
                     gate: Some(gate.gate.clone()),
                     name: gate.name.clone(),
                     until: gate.expires_at,
+                    run: None,
                 });
             }
             (Body::GateClosed(closed), RunStatus::Running) => {
@@ -290,7 +439,7 @@ impl RunSummary {
             }
             (Body::Cancelled(_) | Body::Settled(_) | Body::Bound(_), status)
                 if !status.is_final() => {}
-            (_, RunStatus::Running) => {}
+            (_, RunStatus::Running) | (Body::Outcome(_), RunStatus::Compensating) => {}
             (_, status) => return Err(illegal(status)),
         }
         Ok(())
@@ -301,26 +450,105 @@ impl RunSummary {
         self.reason = None;
         self.error = None;
         self.retry_from = None;
+        self.retry_in.clear();
+    }
+
+    fn end(&mut self, ended: &Ended) {
+        self.status = match ended.end {
+            End::Succeeded => RunStatus::Succeeded,
+            End::Failed => RunStatus::Failed,
+            End::Rejected => RunStatus::Rejected,
+            End::Cancelled => RunStatus::Cancelled,
+            End::Compensated => RunStatus::Compensated,
+        };
+        self.reason = None;
+        self.error.clone_from(&ended.error);
+        self.retry_from = ended.retry_from;
+        self.retry_in.clone_from(&ended.retry_in);
+        // After a retry, branches that did not fail go on where they stood: at their gates.
+        if ended.end != End::Failed {
+            self.gates.clear();
+            self.withdrawn.clear();
+        }
+    }
+
+    fn retry(&mut self, retried: &Retried) {
+        let to = retried.to_seq;
+        self.voided.push((retried.from_seq, to));
+        self.voided_in.extend(retried.branches.iter().map(|void| VoidedBranch {
+            branch: void.branch.clone(),
+            from: void.from_seq,
+            to,
+        }));
+        let (again, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.withdrawn)
+            .into_iter()
+            .partition(|gate| retried.from_seq_of(&gate.by).is_some());
+        self.withdrawn = kept;
+        self.gates.extend(again.into_iter().map(|withdrawn| withdrawn.gate));
+        self.run();
+    }
+
+    fn withdraw(&mut self, by: &str, closed: &BranchesClosed) {
+        let (gone, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.gates)
+            .into_iter()
+            .partition(|gate| gate.gate.as_ref().is_some_and(|at| closed.withdrawn.contains(at)));
+        self.gates = open;
+        self.withdrawn.extend(gone.into_iter().map(|gate| Withdrawn { by: by.to_owned(), gate }));
+    }
+
+    /// The ranges of void entries of one branch; its path is empty outside of branches.
+    pub fn voided_of(&self, branch: &str) -> Vec<(u64, u64)> {
+        if branch.is_empty() {
+            return self.voided.clone();
+        }
+        let own = self.voided_in.iter().filter(|void| void.branch == branch);
+        own.map(|void| (void.from, void.to)).collect()
+    }
+
+    /// Whether a retry made an entry void.
+    pub fn is_void(&self, seq: u64, key: Option<&Key>) -> bool {
+        let ranges = self.voided_of(key.map_or("", Key::branch));
+        ranges.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+
+    /// Why it is suspended or stuck: nothing, one reason, or that of each branch that waits.
+    pub fn reasons(&self) -> &[Reason] {
+        self.reason.as_ref().map_or(&[], Reason::each)
     }
 
     /// What the run waits for, as every command shows it.
     pub fn waiting_for(&self) -> Vec<WaitingFor> {
-        let one = |kind, gate, name: String, until| vec![WaitingFor { kind, gate, name, until }];
-        match &self.reason {
+        match self.reason {
             None if self.status == RunStatus::Running => self.gates.clone(),
-            None | Some(Reason::Interrupted | Reason::Mismatch { .. }) => Vec::new(),
-            Some(Reason::Gates) => self.gates.clone(),
-            Some(Reason::Timer { name, until }) => {
+            _ => self.reasons().iter().flat_map(|one| self.awaited(one)).collect(),
+        }
+    }
+
+    fn awaited(&self, reason: &Reason) -> Vec<WaitingFor> {
+        let one = |kind, gate, name: String, until| {
+            vec![WaitingFor { kind, gate, name, until, run: None }]
+        };
+        match reason {
+            Reason::Interrupted | Reason::Mismatch { .. } | Reason::Several { .. } => Vec::new(),
+            Reason::Gates => self.gates.clone(),
+            Reason::Timer { name, until } => {
                 one(WaitingKind::Timer, None, name.clone(), Some(*until))
             }
-            Some(Reason::State { name, .. }) => one(WaitingKind::State, None, name.clone(), None),
-            Some(Reason::Unavailable { message }) => {
+            Reason::State { name, .. } => one(WaitingKind::State, None, name.clone(), None),
+            Reason::Child { waiting_for, .. } => waiting_for.clone(),
+            Reason::Lock { name, holder } => {
+                one(WaitingKind::State, None, format!("lock {name}, held by run {holder}"), None)
+            }
+            Reason::Unavailable { message } => {
                 one(WaitingKind::State, None, format!("AWS to answer: {message}"), None)
             }
-            Some(Reason::Credentials { alias, .. }) => {
+            Reason::Credentials { alias, .. } => {
                 one(WaitingKind::Credentials, None, alias.clone(), None)
             }
-            Some(Reason::Doubt { key, operation, .. }) => {
+            Reason::NotTakenBack { key, what, .. } => {
+                one(WaitingKind::Doubt, Some(key.as_str().to_owned()), what.clone(), None)
+            }
+            Reason::Doubt { key, operation, .. } => {
                 one(WaitingKind::Doubt, Some(key.as_str().to_owned()), operation.clone(), None)
             }
         }

@@ -119,7 +119,7 @@ fn an_inverse_takes_its_input_from_the_call() {
 
 #[test]
 fn an_inverse_applies_only_where_there_is_something_to_take_back() {
-    let change = row("datazone", "create_listing_change_set").inverse.as_ref().unwrap();
+    let change = &row("datazone", "create_listing_change_set").also[0];
     let input = |action: &str| {
         json!({
             "domainIdentifier": "d", "entityIdentifier": "a", "entityType": "ASSET",

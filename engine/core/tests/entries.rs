@@ -5,6 +5,9 @@
 #[path = "entries/support.rs"]
 mod support;
 
+#[path = "entries/branches.rs"]
+mod branches;
+
 #[path = "entries/gate.rs"]
 mod gate;
 #[path = "entries/intent.rs"]

@@ -107,6 +107,9 @@ fn start(
         program,
         world: None,
         requester: None,
+        rollback_of: None,
+        parent: None,
+        accounts: std::collections::BTreeMap::new(),
         version: "0.1.0".to_owned(),
     };
     let first = Entry { key: None, at: moment(), body: Body::Started(started) };
@@ -152,6 +155,7 @@ fn entries_of(step: u64) -> [Entry; 2] {
         }),
         token: Some("5f2d1b0c9a8e7f6d".to_owned()),
         attempt: 1,
+        before: None,
     };
     [
         Entry { key: key(step), at: moment(), body: Body::Outcome(outcome) },

@@ -4,6 +4,7 @@
 //! which opens the same, at first empty, journal each time, as another process would. Use
 //! [`every_case!`](crate::every_case) to make a test of each case.
 
+mod branches;
 mod entries;
 mod fixtures;
 mod gates;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use piton_core::ports::Journal;
 
+pub use branches::*;
 pub use entries::*;
 pub use gates::*;
 pub use leases::*;
@@ -31,6 +33,8 @@ macro_rules! every_case {
         $each!(entries_come_back_as_they_were_written);
         $each!(entries_are_read_in_chunks);
         $each!(several_entries_are_one_append);
+        $each!(entries_of_a_branch_come_alone);
+        $each!(gates_of_stopped_branches_come_back_with_a_retry);
         $each!(large_values_and_any_text_are_kept);
         $each!(the_list_of_runs_has_the_newest_first);
         $each!(a_run_is_found_by_a_unique_prefix);

@@ -49,6 +49,9 @@ pub(crate) fn keep(
         Body::GateClosed(result) => {
             execute("UPDATE gates SET closed = ?3 WHERE run = ?1 AND gate = ?2", &result.gate)
         }
+        Body::BranchesClosed(closed) => closed.withdrawn.iter().try_for_each(|gate| {
+            execute("UPDATE gates SET closed = ?3 WHERE run = ?1 AND gate = ?2", gate)
+        }),
         Body::Retried(retried) => forget_voided(connection, run, retried),
         _ => Ok(()),
     }
@@ -56,20 +59,40 @@ pub(crate) fn keep(
 
 /// What a retry made void did not happen: gates opened there are gone, closed there are open.
 fn forget_voided(connection: &Connection, run: &RunId, retried: &Retried) -> Result<(), Failure> {
-    for sql in [
-        "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
-        "DELETE FROM gates WHERE run = ?1 AND opened BETWEEN ?2 AND ?3",
-        "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
-    ] {
-        let (from, to) = (signed(retried.from_seq), signed(retried.to_seq));
-        connection.prepare_cached(sql)?.execute(params![run.0, from, to])?;
+    let to = signed(retried.to_seq);
+    let ours = runs::in_branch("gate", "?4");
+    let inside = retried.branches.iter().map(|void| (void.branch.as_str(), void.from_seq));
+    for (branch, from) in std::iter::once(("", retried.from_seq)).chain(inside) {
+        for sql in [
+            "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
+            "DELETE FROM gates WHERE run = ?1 AND opened BETWEEN ?2 AND ?3",
+            "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
+        ] {
+            connection.prepare_cached(&format!("{sql} AND {ours}"))?.execute(params![
+                run.0,
+                signed(from),
+                to,
+                branch
+            ])?;
+        }
+        // A group of branches that ended there did not end: the gates it took away are back.
+        connection
+            .prepare_cached(&format!(
+                "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed IN
+                 (SELECT seq FROM entries WHERE run = ?1 AND kind = 'branches_closed'
+                  AND seq BETWEEN ?2 AND ?3 AND {})",
+                runs::in_branch("key", "?4")
+            ))?
+            .execute(params![run.0, signed(from), to, branch])?;
     }
     Ok(())
 }
 
-/// The gates of a run that are open, in the order they opened. A run that ended asks nobody.
+/// The gates of a run that are open, in the order they opened. A run that ended or is
+/// taken back asks nobody.
 pub(crate) fn open(connection: &Connection, run: &RunId) -> Result<Vec<OpenGate>, Failure> {
-    if runs::summary(connection, run)?.status.is_final() {
+    let summary = runs::summary(connection, run)?;
+    if summary.status.is_final() || summary.rolled_back_by.is_some() {
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare_cached(

@@ -9,7 +9,7 @@
 //! - `open`: the folder, the file, its format and migrations. `store`: the two connections.
 //! - `append`: the one way entries are written. `gates`: open gates and their answers.
 //! - `mailbox`: what anyone may leave. `lease`: who drives. `runs`: lists. `programs`: files.
-//! - `verify`: the hash chain. `failure`: SQLite's errors in words.
+//! - `locks`: one run at a time for a name. `verify`: the hash chain. `failure`: SQLite's errors in words.
 //! - [`contract`]: what every journal must do, as a suite of cases.
 
 mod append;
@@ -18,6 +18,7 @@ pub mod contract;
 mod failure;
 mod gates;
 mod lease;
+mod locks;
 mod mailbox;
 mod open;
 mod programs;

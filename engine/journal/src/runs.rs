@@ -101,6 +101,39 @@ pub(crate) fn entries(
     Ok(found)
 }
 
+/// An SQL condition: the key or address in a column belongs to the branch in a parameter, and to no
+/// branch inside it. The same as [`piton_core::key::branch_of`], for rows that are not read.
+pub(crate) fn in_branch(column: &str, parameter: &str) -> String {
+    format!(
+        "CASE WHEN {parameter} = '' THEN instr('/' || {column}, '/[') = 0
+         ELSE substr({column}, 1, length({parameter})) = {parameter}
+          AND substr({column}, length({parameter}) + 1, 1) IN ('', '/', '#')
+          AND instr(substr({column}, length({parameter}) + 1), '/[') = 0 END"
+    )
+}
+
+/// Up to `limit` entries of one branch of a run after position `after`.
+pub(crate) fn branch_entries(
+    connection: &Connection,
+    run: &RunId,
+    branch: &str,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<StoredEntry>, Failure> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT seq, key, kind, at, body, hash FROM entries
+         WHERE run = ?1 AND seq > ?2 AND key IS NOT NULL AND {} ORDER BY seq LIMIT ?4",
+        in_branch("key", "?3")
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![run.0, signed(after), branch, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(stored(run, row)?);
+    }
+    Ok(found)
+}
+
 /// The entry at a position that the journal itself noted.
 pub(crate) fn entry(
     connection: &Connection,

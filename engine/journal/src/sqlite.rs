@@ -7,13 +7,14 @@ use piton_core::canonical::Digest;
 use piton_core::entry::{Entry, Head, StoredEntry};
 use piton_core::gate::Admission;
 use piton_core::ports::{
-    Holder, Journal, JournalError, Lease, Mail, NewRun, OpenGate, ProgramFile, RunId, RunRow,
+    HeldLock, Holder, Journal, JournalError, Lease, Mail, NewRun, OpenGate, ProgramFile, RunId,
+    RunRow,
 };
 use piton_core::status::RunSummary;
 
 use crate::append::{append, fenced_head};
 use crate::store::{Now, Store};
-use crate::{gates, lease, mailbox, programs, runs, verify};
+use crate::{gates, lease, locks, mailbox, programs, runs, verify};
 
 /// The runs of one home folder. Several processes, and several of these in one process, may have
 /// the same folder open.
@@ -53,15 +54,6 @@ impl SqliteJournal {
     /// The file, for messages.
     pub fn path(&self) -> &Path {
         &self.store.files.database
-    }
-
-    /// Checks the hash chain of a run: the position of the first entry that is not, byte for byte,
-    /// what was appended there, or nothing when all are.
-    ///
-    /// # Errors
-    /// No such run, or a file that cannot be read at all.
-    pub fn verify(&self, run: &RunId) -> Result<Option<u64>, JournalError> {
-        self.store.read(|connection| verify::first_bad(connection, run))
     }
 
     fn only_live_holders(&self, mut row: RunRow) -> RunRow {
@@ -126,6 +118,20 @@ impl Journal for SqliteJournal {
         self.store.read(|connection| runs::entries(connection, run, after, limit))
     }
 
+    fn branch_entries(
+        &self,
+        run: &RunId,
+        branch: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, JournalError> {
+        self.store.read(|connection| runs::branch_entries(connection, run, branch, after, limit))
+    }
+
+    fn verify(&self, run: &RunId) -> Result<Option<u64>, JournalError> {
+        self.store.read(|connection| verify::first_bad(connection, run))
+    }
+
     fn program(&self, program: &Digest) -> Result<Vec<ProgramFile>, JournalError> {
         self.store.read(|connection| programs::files(connection, program))
     }
@@ -167,6 +173,26 @@ impl Journal for SqliteJournal {
             mailbox::remove(connection, lease.run(), mail)?;
             Ok(head)
         })
+    }
+
+    fn take_lock(
+        &self,
+        lease: &dyn Lease,
+        name: &str,
+        owner: &RunId,
+    ) -> Result<Option<RunId>, JournalError> {
+        if self.store.read(|connection| locks::is_held_by(connection, name, owner))? {
+            return Ok(None);
+        }
+        let now = self.store.now();
+        self.store.write(|connection, _| {
+            fenced_head(connection, lease.run(), lease.epoch())?;
+            locks::take(connection, name, owner, now)
+        })
+    }
+
+    fn locks(&self) -> Result<Vec<HeldLock>, JournalError> {
+        self.store.read(locks::held)
     }
 
     fn remove(&self, run: &RunId) -> Result<(), JournalError> {

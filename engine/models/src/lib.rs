@@ -27,6 +27,6 @@ pub use registry::{
 };
 pub use shape::{
     ContextParam, ContextValue, ErrorTrait, HttpChecksum, HttpTrait, Location, Member, Metadata,
-    Model, ModelError, Operation, Paginator, Protocol, Shape, ShapeKind, TimestampFormat,
+    Model, ModelError, Operation, Paginator, Protocol, Shape, ShapeKind, ShapeRef, TimestampFormat,
     XmlNamespace,
 };

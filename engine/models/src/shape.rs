@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use crate::names;
+use crate::{names, suggest};
 
 /// A model that cannot be used, with the reason.
 #[derive(Debug, thiserror::Error)]
@@ -522,6 +522,12 @@ impl Shape {
     pub fn pattern_regex(&self) -> Option<&Regex> {
         let compile = || Regex::new(&format!("^(?:{})$", self.pattern.as_ref()?)).ok();
         self.compiled_pattern.get_or_init(compile).as_ref()
+    }
+
+    /// Whether `key` is no member of the structure and most likely means this one.
+    pub fn misspells(&self, key: &str, meant: &str) -> bool {
+        let known = || self.members.0.iter().map(|(member, _)| member.as_str());
+        known().all(|member| member != key) && suggest::nearest(key, known()) == Some(meant)
     }
 
     /// Whether a structure's member must be given.

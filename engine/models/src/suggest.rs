@@ -1,12 +1,18 @@
 //! The nearest known name to a misspelt one.
 
+/// Candidates that are looked at: more of them come from no model and from no person.
+const MOST_COMPARED: usize = 4_000;
+
 /// The candidate nearest to `name`, when one is near enough to be worth suggesting: at most a third
 /// of its letters may differ.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let limit = (lower.chars().count() / 3).max(1);
+    let letters = lower.chars().count();
+    let limit = (letters / 3).max(1);
     candidates
         .into_iter()
+        .take(MOST_COMPARED)
+        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= limit)
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, candidate)| (*distance, candidate.len()))

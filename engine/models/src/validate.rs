@@ -176,7 +176,9 @@ impl Check<'_> {
         for required in &shape.required {
             let filled_in =
                 shape.member_named(required).is_some_and(|member| member.idempotency_token);
-            if !given(required) && !filled_in {
+            // Whoever is told what a member is called needs not be told that it is missing.
+            let misspelt = map.keys().any(|key| shape.misspells(key, required));
+            if !given(required) && !filled_in && !misspelt {
                 self.at(required, |check| {
                     let message = format!("`{required}` is required");
                     check.report(ProblemKind::MissingMember, message, None);

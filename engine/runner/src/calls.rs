@@ -1,7 +1,8 @@
 //! Bound calls: answered from the journal, or sent with their intent on disk before and their
 //! outcome after.
 
-use piton_core::account::{AccountRef, Principal};
+use std::sync::PoisonError;
+
 use piton_core::diagnostic::{Code, Diagnostic, Place};
 use piton_core::entry::{Body, CallResult, Intent, Outcome, Read};
 use piton_core::event::EventKind;
@@ -15,6 +16,7 @@ use piton_script::host::{Halt, ScriptCall, Thrown};
 use serde_json::Value;
 
 use crate::drive::{Driver, Mode, Retrying, State};
+use crate::turns::Pause;
 use crate::{pages, tokens};
 
 /// A call that is to be sent now, under its key.
@@ -89,9 +91,18 @@ impl Driver {
                 answer_script(&mut state, &key, seq, result)
             }
             CallStep::Perform { key, attempt } => {
+                if !call.class.is_mutating() {
+                    self.pause(Pause::Ready);
+                }
+                self.check_branch()?;
                 self.perform(&Sending { key, attempt, call, send })
             }
             CallStep::InDoubt { key, intent, sent_at, settled } => {
+                // A doubt is settled also when another branch failed: until then the branch is at no
+                // durable point.
+                if self.branch().is_some_and(|branch| branch.signal.is_recorded()) {
+                    return Err(Halt::Stop);
+                }
                 let sending = Sending { key, attempt: intent.attempt, call, send };
                 self.settle(&sending, &intent, sent_at, settled)
             }
@@ -147,10 +158,10 @@ impl Driver {
         let at = self.now();
         let mut first_seq = None;
         if call.class.is_mutating() {
-            if self.options.step_mode && !self.engine.ports.person.confirm_call(key, &preview(call))
-            {
+            if self.options.step_mode && !self.is_confirmed(key, call) {
                 return Err(self.suspend(&mut self.state(), Reason::Interrupted));
             }
+            let before = self.look_before(key, call)?;
             let mut state = self.state();
             let intent = Intent {
                 service: call.service.clone(),
@@ -160,14 +171,25 @@ impl Driver {
                 input: call.input.clone(),
                 token: token.clone(),
                 attempt: *attempt,
+                before,
             };
             let State { machine, recorder, .. } = &mut *state;
             first_seq =
                 Some(recorder.make(Some(machine), at, Some(key.clone()), Body::Intent(intent)));
             self.commit(&mut state)?;
+            drop(state);
+            if *attempt > 1 && self.is_left_to_a_person(key)? {
+                return self.settle_anew(sending, at);
+            }
         }
         self.state().recorder.tell_now(at, calling(key, call));
         self.answer(sending, token.as_deref(), at, first_seq)
+    }
+
+    /// Asks the person at the terminal, one question at a time.
+    fn is_confirmed(&self, key: &Key, call: &ScriptCall) -> bool {
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        self.engine.ports.person.confirm_call(key, &preview(call))
     }
 
     /// Sends and records AWS's last word.
@@ -301,11 +323,6 @@ impl Driver {
     pub(crate) fn scrubbed(&self, mut error: AwsError) -> AwsError {
         error.message = self.vault.scrub(&error.message);
         error
-    }
-
-    /// A principal by account, for rules that name aliases.
-    pub(crate) fn principal(&self, account: &AccountRef) -> Option<Principal> {
-        self.state().bound.get(account).cloned()
     }
 }
 

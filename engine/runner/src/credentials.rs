@@ -73,7 +73,7 @@ impl Driver {
     /// A secret parameter that Secrets Manager holds, read as the run's first account.
     fn fetch_param(&self, arn: &str) -> Result<String, Failure> {
         let declared = &self.program.declaration().accounts;
-        let Some(first) = declared.iter().find(|account| !account.created_here) else {
+        let Some(first) = declared.iter().find(|known| !known.created_here && !known.many) else {
             return Err(self.missing_secret(&format!("an account that may read {arn}")).into());
         };
         let call = Call {

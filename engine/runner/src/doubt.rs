@@ -6,11 +6,12 @@
 use piton_core::catalogue::{self, Class, Finder, Found};
 use piton_core::entry::{Body, CallResult, Intent, Settled, Settlement};
 use piton_core::event::EventKind;
+use piton_core::key::Key;
 use piton_core::ports::{Answer, Call, CallFailure, Mail};
 use piton_core::secret;
 use piton_core::status::{Candidate, Reason};
 use piton_core::time::Timestamp;
-use piton_script::host::Halt;
+use piton_script::host::{Halt, ScriptCall};
 use serde_json::Value;
 
 use crate::calls::{Failure, Sending, strip_absent};
@@ -34,7 +35,7 @@ impl Driver {
         match settled.map(|settled| settled.how) {
             Some(Settlement::Adopt { output }) => self.adopt(sending, sent_at, output),
             Some(Settlement::Skip) => self.adopt(sending, sent_at, Value::Null),
-            Some(Settlement::Retry) => self.send_anew(sending),
+            Some(Settlement::Retry) => self.send_unless_taken_back(sending),
             None => self.settle_by_class(sending, intent, sent_at),
         }
     }
@@ -72,6 +73,10 @@ impl Driver {
         sent_at: Timestamp,
     ) -> Result<Value, Halt> {
         match intent.class {
+            // A secret of the script is gone with its process: what it went into is looked for.
+            Class::Token if self.is_taken_back() && secret::has_handle(&intent.input) => {
+                self.look_for(sending, sent_at)
+            }
             Class::Token | Class::Put => {
                 let calling = EventKind::Settled {
                     key: sending.key.clone(),
@@ -99,7 +104,7 @@ impl Driver {
         let Some(finder) = reviewed.and_then(|reviewed| reviewed.find.as_ref()) else {
             return Err(self.doubt(sending, "no search is known for it", Vec::new()));
         };
-        let searched = self.read(sending, &finder.operation, &finder.search_input(&call.input));
+        let searched = self.read(call, &finder.operation, &finder.search_input(&call.input));
         let found = match searched {
             Ok(answer) => finder.judge(&call.input, &answer, sent_at),
             Err(Failure::Halt(halt)) => return Err(halt),
@@ -118,8 +123,17 @@ impl Driver {
             Found::Nothing if finder.gone_is_done => {
                 self.adopt(sending, sent_at, finder.adopted_output(&call.input, &Value::Null))
             }
-            Found::One(_) if finder.gone_is_done => self.send_anew(sending),
-            Found::Nothing => self.send_anew(sending),
+            // It is on its way out: nothing is left to send.
+            Found::One(found)
+                if finder.gone_is_done
+                    && reviewed
+                        .and_then(|reviewed| reviewed.states.as_ref())
+                        .is_some_and(|states| states.is_leaving(&found)) =>
+            {
+                self.adopt(sending, sent_at, finder.adopted_output(&call.input, &Value::Null))
+            }
+            Found::One(_) if finder.gone_is_done => self.send_unless_taken_back(sending),
+            Found::Nothing => self.send_unless_taken_back(sending),
             Found::One(found) => {
                 let output = self.adopted_output(sending, finder, &found)?;
                 self.adopt(sending, sent_at, output)
@@ -150,7 +164,7 @@ impl Driver {
         let input = &sending.call.input;
         let whole = match finder.then_input(input, found) {
             None => found.clone(),
-            Some((operation, input)) => match self.read(sending, operation, &input) {
+            Some((operation, input)) => match self.read(sending.call, operation, &input) {
                 Ok(answer) => answer,
                 Err(Failure::Halt(halt)) => return Err(halt),
                 Err(Failure::Call(failure)) => return Err(self.cannot_send(failure)),
@@ -159,10 +173,10 @@ impl Driver {
         Ok(finder.adopted_output(input, &whole))
     }
 
-    /// A read in the name of a call in doubt; not recorded, since its outcome is.
-    fn read(
+    /// A read in the name of a call; not recorded, since what follows from it is.
+    pub(crate) fn read(
         &self,
-        sending: &Sending<'_>,
+        of: &ScriptCall,
         operation: &str,
         input: &Value,
     ) -> Result<Value, Failure> {
@@ -171,8 +185,8 @@ impl Driver {
             None => (operation, false),
         };
         let call = Call {
-            account: sending.call.account.clone(),
-            service: sending.call.service.clone(),
+            account: of.account.clone(),
+            service: of.service.clone(),
             operation: operation.to_owned(),
             input: secret::resolved(input, &mut |origin| self.secret(origin))?,
         };
@@ -206,6 +220,13 @@ impl Driver {
         self.record_outcome(sending, sent_at, None, (CallResult::Value(output), None), true)
     }
 
+    fn send_unless_taken_back(&self, sending: &Sending<'_>) -> Result<Value, Halt> {
+        match self.is_taken_back() {
+            true => self.leave_undone(sending),
+            false => self.send_anew(sending),
+        }
+    }
+
     /// Sends the call as a new attempt: the one before certainly had no effect.
     fn send_anew(&self, sending: &Sending<'_>) -> Result<Value, Halt> {
         self.perform(&Sending {
@@ -230,6 +251,31 @@ impl Driver {
     fn token_of(&self, sending: &Sending<'_>) -> Option<String> {
         let Sending { key, attempt, call, .. } = sending;
         call.token_member.as_ref().map(|_| crate::tokens::token(&self.run, key, *attempt))
+    }
+
+    /// Whether a person said what is to become of a call that takes something back and failed before.
+    pub(crate) fn is_left_to_a_person(&self, key: &Key) -> Result<bool, Halt> {
+        if self.started.rollback_of.is_none() {
+            return Ok(false);
+        }
+        let mail = self.engine.ports.journal.mail(&self.run);
+        let mail = mail.map_err(|error| self.end(&mut self.state(), Ending::Journal(error)))?;
+        let is_about =
+            |mail: &Mail| matches!(mail, Mail::Settle { key: about, .. } if about == key);
+        Ok(mail.iter().any(|(_, mail)| is_about(mail)))
+    }
+
+    /// Does as the person said, instead of sending.
+    pub(crate) fn settle_anew(
+        &self,
+        sending: &Sending<'_>,
+        sent_at: Timestamp,
+    ) -> Result<Value, Halt> {
+        match self.take_settlement(sending)?.map(|settled| settled.how) {
+            Some(Settlement::Adopt { output }) => self.adopt(sending, sent_at, output),
+            Some(Settlement::Skip) => self.adopt(sending, sent_at, Value::Null),
+            Some(Settlement::Retry) | None => self.send_anew(sending),
+        }
     }
 
     /// A settlement that a person left in the mailbox.

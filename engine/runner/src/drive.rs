@@ -1,27 +1,30 @@
 //! One driving of one run: from the top of the script to its end, or to a reason to stop.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use piton_core::account::{AccountRef, Principal};
 use piton_core::diagnostic::{Code, Diagnostic};
-use piton_core::entry::{Body, Bound, End, Ended, Read, Started, Suspended};
+use piton_core::entry::{Body, BranchVoid, End, Ended, Read, Started, Suspended};
 use piton_core::event::{EventKind, RunEnd};
 use piton_core::key::Key;
-use piton_core::ports::{CallFailure, IdentifyError, JournalError, Mail, RunId, failure_text};
+use piton_core::ports::{JournalError, Mail, RunId};
 use piton_core::replay::{Machine, Stop};
 use piton_core::status::{Reason, RunStatus, RunSummary};
 use piton_core::time::{Span, Timestamp};
 use piton_script::evaluate::{Evaluation, on_script_thread};
-use piton_script::host::Halt;
+use piton_script::host::{Halt, Thrown};
 use piton_script::{Program, Raised};
 use serde_json::{Map, Value};
 
+use crate::accounts::{Accounts, prove_known_accounts};
+use crate::branches::Branch;
 use crate::engine::{Driven, Engine, Options, RunnerError, journal_diagnostic};
 use crate::heart::Heart;
 use crate::lifecycle::end_cancelled;
 use crate::recorder::Recorder;
+use crate::turns::{self, Pause, Turns, Woken};
 use crate::vault::Vault;
 
 /// How the driver treats a call right now.
@@ -60,24 +63,41 @@ pub(crate) enum Ending {
     Refused(Vec<Diagnostic>),
 }
 
-/// What changes while a run is driven.
+impl Ending {
+    /// Whether it ends this branch alone: others go on until they end or wait too.
+    fn is_of_branch(&self) -> bool {
+        matches!(self, Self::Suspended(reason) if !reason.is_of_run())
+    }
+}
+
+/// What changes while a branch is driven. The runbook outside of branches has one too.
 pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) recorder: Recorder,
     pub(crate) modes: Vec<Mode>,
-    /// Proven principals by account, recorded ones included.
-    pub(crate) bound: HashMap<AccountRef, Principal>,
-    /// Accounts that this process has proven.
-    pub(crate) verified: HashSet<AccountRef>,
     pub(crate) steps: Vec<(String, String, Timestamp)>,
     /// Positions of entries whose error the script was given, by key: where a retry begins.
     pub(crate) refusals: HashMap<String, u64>,
+    /// Groups of branches of which some failed, by the position of their end.
+    pub(crate) failed_groups: Vec<FailedGroup>,
     pub(crate) ending: Option<Ending>,
 }
 
-/// The driver of one run: what a script's calls reach.
-pub(crate) struct Driver {
+/// A group of branches of which some failed.
+pub(crate) struct FailedGroup {
+    /// Position of its end.
+    pub(crate) closed: u64,
+    /// What a retry makes void in the branches that failed.
+    pub(crate) voids: Vec<BranchVoid>,
+}
+
+/// What the branches of a driving share.
+pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    /// The engine by the account names of the outermost run: what child runs are driven with.
+    pub(crate) outermost: Engine,
+    /// Who called this run and waits for it, when that is driven here too.
+    pub(crate) caller: Option<Arc<Driver>>,
     pub(crate) run: RunId,
     pub(crate) program: Arc<Program>,
     pub(crate) started: Started,
@@ -87,39 +107,109 @@ pub(crate) struct Driver {
     /// Secret parameters that Secrets Manager holds: ARN by name.
     pub(crate) references: HashMap<String, String>,
     pub(crate) rebind: Vec<String>,
+    /// For what belongs to no branch.
+    pub(crate) book: Recorder,
+    /// End of the journal when the driving began: what branches replay.
+    pub(crate) recorded: u64,
+    /// Turns of branches in a rehearsal; against AWS they run as they come.
+    pub(crate) turns: Option<Arc<Turns>>,
+    /// One question at a time for the person at the terminal.
+    pub(crate) asking: Mutex<()>,
+    pub(crate) accounts: Mutex<Accounts>,
+    /// One account is proven at a time, and so recorded once.
+    pub(crate) binding: Mutex<()>,
     /// Somebody left a cancel in the mailbox.
     cancelled: AtomicBool,
-    state: Mutex<State>,
+    /// One branch met the end of the whole driving.
+    stopping: AtomicBool,
+    /// Ends the waits of branches that have something to look at.
+    attention: tokio::sync::Notify,
 }
 
-impl Driver {
-    /// A driver that has asked nothing yet.
+impl Shared {
+    /// What a driving begins with. `bound` has the principals that are recorded.
     pub(crate) fn new(
         engine: &Engine,
         run: RunId,
         program: Program,
         started: Started,
         options: Options,
-        state: State,
+        recorder: &Recorder,
     ) -> Self {
+        let clock = &engine.ports.clock;
         Self {
-            engine: engine.clone(),
+            engine: engine.naming(&started.accounts),
+            outermost: engine.clone(),
+            caller: None,
             run,
             program: Arc::new(program),
             params: started.params.as_object().cloned().unwrap_or_default(),
-            started,
             options,
             vault: Vault::default(),
             references: HashMap::new(),
             rebind: Vec::new(),
+            book: recorder.of_branch(""),
+            recorded: recorder.seq(),
+            turns: clock
+                .is_virtual()
+                .then(|| Arc::new(Turns::new(Arc::clone(clock), &started.program))),
+            started,
+            asking: Mutex::default(),
+            accounts: Mutex::default(),
+            binding: Mutex::default(),
             cancelled: AtomicBool::new(false),
-            state: Mutex::new(state),
+            stopping: AtomicBool::new(false),
+            attention: tokio::sync::Notify::new(),
         }
+    }
+
+    /// Makes branches that wait look around.
+    pub(crate) fn call_attention(&self) {
+        self.attention.notify_waiters();
+        if let Some(turns) = &self.turns {
+            turns.wake_sleepers();
+        }
+    }
+}
+
+/// The driver of one branch of a run, or of the runbook outside of branches: what a script's calls
+/// reach.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    /// Its place among other branches; nothing outside of branches.
+    branch: Option<Branch>,
+    state: Mutex<State>,
+}
+
+/// What branches share reads like a part of each.
+impl Deref for Driver {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Driver {
+    /// The driver of a runbook that has asked nothing yet.
+    pub(crate) fn new(shared: Shared, state: State) -> Self {
+        Self { shared: Arc::new(shared), branch: None, state: Mutex::new(state) }
+    }
+
+    /// The driver of a branch that has asked nothing yet.
+    pub(crate) fn of_branch(&self, branch: Branch, state: State) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared, branch: Some(branch), state: Mutex::new(state) }
     }
 
     /// The changing part. Held only between calls, never while one is in flight.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its place among other branches; nothing outside of branches.
+    pub(crate) fn branch(&self) -> Option<&Branch> {
+        self.branch.as_ref()
     }
 
     /// The present moment by the run's clock.
@@ -132,9 +222,14 @@ impl Driver {
         self.started.world.is_some()
     }
 
-    /// Stops the evaluation, keeping the first reason.
+    /// Stops the evaluation of this branch, keeping the first reason; and that of all others, when the
+    /// reason concerns them.
     pub(crate) fn end(&self, state: &mut State, ending: Ending) -> Halt {
-        state.ending.get_or_insert(ending);
+        let ending = state.ending.get_or_insert(ending);
+        if !ending.is_of_branch() {
+            self.stopping.store(true, Ordering::SeqCst);
+            self.call_attention();
+        }
         Halt::Stop
     }
 
@@ -156,15 +251,22 @@ impl Driver {
 
     /// A commit, with its error as a stop.
     pub(crate) fn commit(&self, state: &mut State) -> Result<(), Halt> {
-        state.recorder.commit().map_err(|error| self.end(state, Ending::Journal(error)))
+        // Whoever can go on without a commit does so first: then one serves many.
+        self.pause(Pause::Commit);
+        let writes = !state.recorder.is_on_disk();
+        let committed = state.recorder.commit();
+        if let Some(turns) = self.turns.as_ref().filter(|_| writes) {
+            turns.committed();
+        }
+        committed.map_err(|error| self.end(state, Ending::Journal(error)))
     }
 
     /// Before anything new is done: whether the run is to stop here.
     pub(crate) fn check_stop(&self, state: &mut State) -> Result<(), Halt> {
-        if state.ending.is_some() {
+        if state.ending.is_some() || self.stopping.load(Ordering::SeqCst) {
             return Err(Halt::Stop);
         }
-        if self.engine.interrupt.is_raised() {
+        if self.engine.interrupt.is_raised() || self.caller_stops() {
             return Err(self.suspend(state, Reason::Interrupted));
         }
         if self.cancelled.load(Ordering::SeqCst) {
@@ -185,6 +287,7 @@ impl Driver {
     /// Keeps in mind that somebody cancelled: the driver stops at its next safe point.
     pub(crate) fn hear_cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
+        self.call_attention();
     }
 
     /// Whether the mailbox has a cancel.
@@ -193,142 +296,93 @@ impl Driver {
         Ok(mail.iter().any(|(_, mail)| matches!(mail, Mail::Cancel { .. })))
     }
 
-    /// Proves who an account is, once in each process, and records it the first time.
-    pub(crate) fn bind(&self, account: &AccountRef) -> Result<Principal, Halt> {
-        {
-            let state = self.state();
-            if let Some(principal) = state.bound.get(account)
-                && state.verified.contains(account)
-            {
-                return Ok(principal.clone());
-            }
-        }
-        let identified = self.wait_for(self.engine.ports.operations.identify(account));
-        let mut state = self.state();
-        let principal = match identified {
-            Ok(principal) => principal,
-            Err(error) => return Err(self.cannot_identify(&mut state, error)),
-        };
-        let recorded = state.bound.get(account).cloned();
-        let rebound = self.rebind.contains(&account.alias);
-        match recorded {
-            Some(recorded) if !recorded.is_same_person(&principal) && !rebound => {
-                let diagnostic = other_principal(account, &recorded, &principal);
-                Err(self.end(&mut state, Ending::Refused(vec![diagnostic])))
-            }
-            Some(recorded) if recorded.is_same_person(&principal) => {
-                state.verified.insert(account.clone());
-                Ok(recorded)
-            }
-            _ => {
-                self.record_binding(&mut state, account, &principal, rebound);
-                Ok(principal)
-            }
-        }
-    }
-
-    fn record_binding(
-        &self,
-        state: &mut State,
-        account: &AccountRef,
-        principal: &Principal,
-        rebound: bool,
-    ) {
-        let at = self.now();
-        let bound = Bound { account: account.clone(), principal: principal.clone(), rebound };
-        state.recorder.make(None, at, None, Body::Bound(bound));
-        let (account, principal) = (account.clone(), principal.clone());
-        state
-            .recorder
-            .tell(at, EventKind::Bound { account: account.clone(), principal: principal.clone() });
-        state.verified.insert(account.clone());
-        state.bound.insert(account, principal);
-    }
-
-    fn cannot_identify(&self, state: &mut State, error: IdentifyError) -> Halt {
-        match error {
-            IdentifyError::Call(CallFailure::Credentials { alias, message, renew_with }) => {
-                self.suspend(state, Reason::Credentials { alias, message, renew_with })
-            }
-            IdentifyError::Call(CallFailure::Refused(error)) => self.suspend(
-                state,
-                Reason::Credentials {
-                    alias: error.service.clone(),
-                    message: error.to_string(),
-                    renew_with: None,
-                },
-            ),
-            IdentifyError::Call(failure) => {
-                self.suspend(state, Reason::Unavailable { message: failure_text(&failure) })
-            }
-            refusal => self.end(state, Ending::Refused(vec![identify_diagnostic(&refusal)])),
-        }
-    }
-
     /// Waits for a future of the outside world, on the engine's runtime.
     pub(crate) fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         self.engine.runtime.block_on(future)
     }
 
-    /// Lets time pass, unless the person at the terminal interrupts.
-    pub(crate) fn pass_time(&self, span: Span) {
+    /// Gives up the turn in a rehearsal with branches.
+    pub(crate) fn pause(&self, pause: Pause) -> Woken {
+        match &self.turns {
+            Some(turns) => turns.pause(self.seat(), pause),
+            None => Woken::Due,
+        }
+    }
+
+    /// Its seat among the branches of a rehearsal.
+    pub(crate) fn seat(&self) -> u64 {
+        self.branch.as_ref().map_or(turns::MAIN, |branch| branch.seat)
+    }
+
+    /// Lets time pass, unless the person at the terminal interrupts, or something happened in another
+    /// branch that this one should look at. Says when the clock may not go so far.
+    pub(crate) fn pass_time(&self, span: Span) -> Woken {
+        if self.turns.is_some() && self.branch.is_some() {
+            return self.pause(Pause::Until(self.now().after(span)));
+        }
+        if let Some(caller) = &self.caller {
+            return caller.pass_time(span);
+        }
+        let attention = self.attention.notified();
+        if self.must_look() {
+            return Woken::Early;
+        }
         let clock = &self.engine.ports.clock;
         self.wait_for(async {
             tokio::select! {
-                () = clock.sleep(span) => {}
-                () = self.engine.interrupt.raised() => {}
+                () = clock.sleep(span) => Woken::Due,
+                () = self.engine.interrupt.raised() => Woken::Early,
+                () = attention => Woken::Early,
             }
-        });
+        })
     }
-}
 
-/// An alias that proved to be somebody else.
-fn other_principal(account: &AccountRef, recorded: &Principal, found: &Principal) -> Diagnostic {
-    Diagnostic::error(
-        Code::OtherPrincipal,
-        format!(
-            "`{account}` is {} in {}, but this run knows it as {} in {}",
-            found.stable_arn(),
-            found.account,
-            recorded.stable_arn(),
-            recorded.account
-        ),
-    )
-    .hint("use the credentials that the run was started with")
-    .hint(format!("or accept the change on record: piton resume RUN --rebind {}", account.alias))
-}
+    /// Whether whoever called this run is to stop: then this one goes no further either.
+    fn caller_stops(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| {
+            caller.cancelled.load(Ordering::SeqCst) || caller.must_look() || caller.caller_stops()
+        })
+    }
 
-/// Why an account cannot be used, with code and way on.
-pub(crate) fn identify_diagnostic(error: &IdentifyError) -> Diagnostic {
-    match error {
-        IdentifyError::Unconfigured { alias } => {
-            Diagnostic::error(Code::UnknownAlias, error.to_string())
-                .hint(format!("say what it is in piton.toml: [accounts.{alias}] profile = \"...\""))
-                .hint("or rehearse without an account: --sandbox")
+    fn must_look(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst) || self.check_branch().is_err()
+    }
+
+    /// Before this branch goes beyond what is recorded: whether it is to stop here, because another
+    /// one failed, or because its group is over.
+    pub(crate) fn check_branch(&self) -> Result<(), Halt> {
+        match &self.branch {
+            Some(branch) if branch.signal.is_over() => Err(Halt::Stop),
+            _ => Ok(()),
         }
-        IdentifyError::Pinned { .. } => Diagnostic::error(Code::PinnedAccount, error.to_string())
-            .hint("use credentials of the pinned account, or correct account_id in piton.toml"),
-        IdentifyError::Call(failure) => Diagnostic::error(Code::Credentials, failure_text(failure)),
     }
 }
 
 impl State {
     /// The state before anything was asked.
-    pub(crate) fn new(
-        machine: Machine,
-        recorder: Recorder,
-        bound: impl IntoIterator<Item = (AccountRef, Principal)>,
-    ) -> Self {
+    pub(crate) fn new(machine: Machine, recorder: Recorder) -> Self {
         Self {
             machine,
             recorder,
             modes: Vec::new(),
-            bound: bound.into_iter().collect(),
-            verified: HashSet::new(),
             steps: Vec::new(),
             refusals: HashMap::new(),
+            failed_groups: Vec::new(),
             ending: None,
         }
+    }
+
+    /// Where a retry of an error begins: its first void entry here, and those of branches inside.
+    /// Nothing when no new attempt could change anything.
+    pub(crate) fn retry_of(&self, thrown: Option<&Thrown>) -> Option<(u64, Vec<BranchVoid>)> {
+        let failing = thrown
+            .and_then(|thrown| thrown.key.as_ref())
+            .and_then(|key| self.refusals.get(key).copied());
+        let from = failing.or(self.machine.retry_from())?;
+        let after = || self.failed_groups.iter().filter(|group| group.closed >= from);
+        let inside: Vec<BranchVoid> = after().flat_map(|group| group.voids.clone()).collect();
+        let is_vain = inside.is_empty() && after().any(|group| group.closed == from);
+        (!is_vain).then_some((from, inside))
     }
 }
 
@@ -349,20 +403,10 @@ pub(crate) fn drive(driver: Driver) -> Result<Driven, RunnerError> {
     result
 }
 
-/// On a resume, proves the aliases that the run knows before anything is done in their name; at the
-/// start, finds out about credentials that were missing.
-fn prove_known_accounts(driver: &Driver) -> Result<(), Halt> {
-    for declared in &driver.program.declaration().accounts {
-        let account = AccountRef::alias(&declared.alias);
-        let known = driver.state().bound.contains_key(&account);
-        if known || !declared.created_here {
-            driver.bind(&account)?;
-        }
-    }
-    Ok(())
-}
-
 fn evaluate(driver: &Arc<Driver>) -> Evaluation {
+    if driver.started.rollback_of.is_some() {
+        return crate::rollback::evaluate(driver);
+    }
     let host = Arc::clone(driver);
     let program = Arc::clone(&driver.program);
     on_script_thread("runbook", move || piton_script::evaluate(&program, host))
@@ -398,7 +442,12 @@ fn conclude(driver: &Driver, evaluation: Evaluation) -> Result<Driven, RunnerErr
         match evaluation {
             Evaluation::Finished => match state.machine.finish() {
                 Ok(()) => {
-                    let ended = Ended { end: End::Succeeded, error: None, retry_from: None };
+                    let ended = Ended {
+                        end: driver.good_end(),
+                        error: None,
+                        retry_from: None,
+                        retry_in: Vec::new(),
+                    };
                     state.recorder.make(None, at, None, Body::Ended(ended));
                 }
                 Err(stop) => {
@@ -427,7 +476,7 @@ fn conclude(driver: &Driver, evaluation: Evaluation) -> Result<Driven, RunnerErr
         Some(Ending::Journal(error)) => return Err(error.into()),
         Some(Ending::Refused(diagnostics)) => return Err(RunnerError::Refused(diagnostics)),
     }
-    let end = run_end(state.recorder.summary());
+    let end = run_end(&state.recorder.summary());
     Ok(Driven { run: driver.run.clone(), end })
 }
 
@@ -437,20 +486,33 @@ fn record_failure(state: &mut State, at: Timestamp, raised: Raised) {
     let rejected = thrown.is_some_and(|thrown| {
         thrown.service.is_none() && (thrown.code == "Rejected" || thrown.code == "Expired")
     });
-    let failing = thrown
-        .and_then(|thrown| thrown.key.as_ref())
-        .and_then(|key| state.refusals.get(key).copied());
-    let retry_from = if rejected { None } else { failing.or(state.machine.retry_from()) };
+    let retry = if rejected { None } else { state.retry_of(thrown) };
+    let (retry_from, retry_in) =
+        retry.map_or((None, Vec::new()), |(from, inside)| (Some(from), inside));
     let end = if rejected { End::Rejected } else { End::Failed };
-    let ended = Ended { end, error: Some(diagnostic), retry_from };
+    let ended = Ended { end, error: Some(diagnostic), retry_from, retry_in };
     state.recorder.make(None, at, None, Body::Ended(ended));
 }
 
 /// Where a run stands, as commands tell it.
 pub(crate) fn run_end(summary: &RunSummary) -> RunEnd {
-    let error = match &summary.reason {
-        Some(Reason::Mismatch { diagnostic }) => Some((**diagnostic).clone()),
-        Some(Reason::Doubt { operation, question, key, .. }) => Some(
+    let error = summary.reasons().iter().find_map(reason_error).or_else(|| summary.error.clone());
+    RunEnd { status: summary.status, waiting_for: summary.waiting_for(), error }
+}
+
+/// What a person has to know about a reason.
+fn reason_error(reason: &Reason) -> Option<Diagnostic> {
+    match reason {
+        Reason::Mismatch { diagnostic } => Some((**diagnostic).clone()),
+        Reason::NotTakenBack { key, operation, what, message, .. } => Some(
+            Diagnostic::error(
+                Code::NotTakenBack,
+                format!("{what} was not taken back: {operation}: {message}"),
+            )
+            .hint("mend the cause, then `piton resume RUN` attempts it again")
+            .hint(format!("or leave it as it is: piton resolve RUN '{key}' --skip -m REASON")),
+        ),
+        Reason::Doubt { operation, question, key, .. } => Some(
             Diagnostic::error(
                 Code::InDoubt,
                 format!("{operation} (`{key}`) was sent and its outcome is unknown: {question}"),
@@ -459,7 +521,7 @@ pub(crate) fn run_end(summary: &RunSummary) -> RunEnd {
                 "settle it: piton resolve RUN '{key}' --adopt ID | --retry | --skip -m REASON"
             )),
         ),
-        Some(Reason::Credentials { alias, message, renew_with }) => {
+        Reason::Credentials { alias, message, renew_with } => {
             let diagnostic = Diagnostic::error(
                 Code::Credentials,
                 format!("the credentials of `{alias}` do not work: {message}"),
@@ -469,10 +531,10 @@ pub(crate) fn run_end(summary: &RunSummary) -> RunEnd {
                 None => diagnostic,
             })
         }
-        Some(Reason::Unavailable { message }) => {
+        Reason::Child { error, .. } => error.as_deref().cloned(),
+        Reason::Unavailable { message } => {
             Some(Diagnostic::error(Code::Unavailable, format!("AWS does not answer: {message}")))
         }
-        _ => summary.error.clone(),
-    };
-    RunEnd { status: summary.status, waiting_for: summary.waiting_for(), error }
+        _ => None,
+    }
 }

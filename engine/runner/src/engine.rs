@@ -92,10 +92,16 @@ pub struct Engine {
 /// An id for a new run: twelve letters and digits that nobody has used. It is drawn before the run
 /// starts, because the sessions of its accounts carry it.
 pub fn new_run_id(entropy: &dyn Entropy) -> RunId {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0; 12];
     entropy.fill(&mut bytes);
-    RunId(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+    run_id_of(&bytes)
+}
+
+/// The id that follows from bytes; the first twelve count.
+pub(crate) fn run_id_of(bytes: &[u8]) -> RunId {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letters = bytes.iter().take(12);
+    RunId(letters.map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
 }
 
 /// A run to start.
@@ -127,6 +133,21 @@ pub struct Resume {
     pub retry: bool,
     /// Aliases that may be somebody else from now on.
     pub rebind: Vec<String>,
+    /// How it is driven.
+    pub options: Options,
+}
+
+/// A run to take back.
+#[derive(Debug, Clone)]
+pub struct TakeBack {
+    /// The run.
+    pub source: RunId,
+    /// Id of the run that takes it back, from [`new_run_id`]; not used when one was begun already.
+    pub run: RunId,
+    /// Who asks for it.
+    pub requester: Option<Principal>,
+    /// Labels of the new run.
+    pub labels: Vec<(String, String)>,
     /// How it is driven.
     pub options: Options,
 }
@@ -228,6 +249,18 @@ impl Engine {
     /// run repeats its end.
     pub fn resume(&self, run: &RunId, how: &Resume) -> Result<Driven, RunnerError> {
         crate::lifecycle::resume(self, run, how)
+    }
+
+    /// Takes back what a run did: begins a run of its own for that, or goes on with the one that was
+    /// begun. Calls that the run left in doubt are settled first.
+    pub fn rollback(&self, how: &TakeBack) -> Result<Driven, RunnerError> {
+        crate::rollback::rollback(self, how)
+    }
+
+    /// Reads again what a run made or worked with, and says what is not as it left it. Nothing is
+    /// changed or recorded.
+    pub fn drift(&self, run: &RunId) -> Result<crate::drift::Drift, RunnerError> {
+        crate::drift::drift(self, run)
     }
 
     /// Ends a run: at once when nobody drives it, else at its driver's next safe point. Returns its

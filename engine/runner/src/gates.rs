@@ -1,5 +1,7 @@
 //! Gates: opened on disk, decided by people or by the world, closed by one rule.
 
+use std::sync::PoisonError;
+
 use piton_core::account::AccountRef;
 use piton_core::catalogue::part;
 use piton_core::diagnostic::{Code, Diagnostic};
@@ -15,6 +17,7 @@ use piton_script::host::{Callback, GateSpec, Halt, SettledRule, Thrown};
 use serde_json::{Value, json};
 
 use crate::drive::{Driver, Ending, State};
+use crate::turns::Pause;
 
 impl Driver {
     /// `approve` and `manual`.
@@ -36,6 +39,7 @@ impl Driver {
             GateStep::Closed(result) => return answer(spec, &result),
             GateStep::Open { key, opened, decisions } => (key, opened, decisions),
         };
+        self.check_branch()?;
         let digest = gate::digest(&self.started.program, &key, &spec.show, &ancestry);
         let mut gate = match opened {
             Some((opened_at, request)) if request.digest == digest => {
@@ -63,8 +67,12 @@ impl Driver {
                 let mut state = self.state();
                 self.check_stop(&mut state)?;
                 self.check_cancel(&mut state)?;
+                self.check_branch()?;
             }
             if asked_here || !self.ask_person(&gate)? {
+                if let (Some(turns), Some(at)) = (&self.turns, gate.request.expires_at) {
+                    turns.limit_time(at);
+                }
                 return Err(self.suspend(&mut self.state(), Reason::Gates));
             }
             asked_here = gate.request.need <= 1;
@@ -83,7 +91,8 @@ impl Driver {
             names
                 .iter()
                 .map(|name| Eligible {
-                    name: name.clone(),
+                    // People know each other by the names of the outermost run.
+                    name: crate::names::renamed(&self.started.accounts, name),
                     principal: self.principal(&AccountRef::alias(name)),
                 })
                 .collect()
@@ -208,9 +217,13 @@ impl Driver {
 
     /// Asks whoever sits at the terminal; says whether an answer was left.
     fn ask_person(&self, gate: &OpenGate) -> Result<bool, Halt> {
-        let Some(decision) = self.engine.ports.person.decide(&self.run, gate) else {
-            return Ok(false);
+        // Other branches come first: somebody who is asked takes their time.
+        self.pause(Pause::Person);
+        let decision = {
+            let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+            self.engine.ports.person.decide(&self.run, gate)
         };
+        let Some(decision) = decision else { return Ok(false) };
         match self.engine.ports.journal.post(&self.run, &Mail::Decision(decision)) {
             Ok(_) => Ok(true),
             Err(piton_core::ports::JournalError::Refused(refusal)) => {

@@ -67,7 +67,6 @@ impl Heart {
 
 impl Driver {
     fn renew(&self) -> Result<(), JournalError> {
-        let state = self.state();
-        self.engine.ports.journal.renew(state.recorder.lease())
+        self.engine.ports.journal.renew(self.book.lease())
     }
 }

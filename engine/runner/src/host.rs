@@ -1,5 +1,7 @@
 //! The driver as scripts see it: each method goes to the file that knows how.
 
+use std::sync::Arc;
+
 use piton_core::account::AccountRef;
 use piton_core::entry::{Artifact, Body, Note, Output, Sampled, StepClosed, StepOpened, Undo};
 use piton_core::event::EventKind;
@@ -8,7 +10,8 @@ use piton_core::replay::SampleStep;
 use piton_core::secret::Origin;
 use piton_core::time::{Span, Timestamp};
 use piton_script::host::{
-    Callback, GateSpec, Halt, Host, QuerySpec, RetrySpec, ScriptCall, Thrown, WaitSpec,
+    Branches, Callback, ChildSpec, GateSpec, GroupSpec, Halt, Host, QuerySpec, RetrySpec,
+    ScriptCall, Thrown, WaitSpec,
 };
 use serde_json::{Map, Value, json};
 
@@ -145,6 +148,18 @@ impl Host for Driver {
 
     fn gate(&self, spec: GateSpec, settled: Option<Callback<'_>>) -> Result<Value, Halt> {
         self.ask(&spec, settled)
+    }
+
+    fn branches(self: Arc<Self>, spec: GroupSpec) -> Result<Box<dyn Branches>, Halt> {
+        self.open_branches(spec)
+    }
+
+    fn call_runbook(self: Arc<Self>, spec: ChildSpec) -> Result<Value, Halt> {
+        self.call_child(&spec)
+    }
+
+    fn lock(&self, name: &str) -> Result<(), Halt> {
+        self.take_lock(name)
     }
 
     fn undo(&self, record: Callback<'_>) -> Result<(), Halt> {

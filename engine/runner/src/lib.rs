@@ -9,30 +9,47 @@
 //! - `lifecycle`: start, resume, cancel. `drive`: one driving of one run, `heart` its heartbeat,
 //!   `host` what the script sees of it; `recorder`: entries to the journal, events to the sink.
 //! - `calls`, `waits`, `gates`, `queries`: what the script's calls do when they are new.
+//! - `branches`: concurrent branches; `turns`: their order in a rehearsal.
+//! - [`children`]: runbooks that a script calls, `names` their names of accounts. `locks`: one run at a
+//!   time for a name.
+//! - `accounts`: who the accounts of a run are.
+//! - `before`: what was there before a call that replaces it. `rollback`: taking a run back.
+//! - `drift`: whether what a run left is still as it was.
 //! - `doubt`: calls that were sent and not recorded. `pages`: paginated operations.
 //! - [`vault`]: secret values, in memory; `sealed`: between processes; `credentials`: on their way
 //!   into and out of calls.
 //! - [`report`]: the document of a run, from its journal alone.
 
+mod accounts;
+mod before;
+mod branches;
 mod calls;
+pub mod children;
 mod credentials;
 mod doubt;
+pub mod drift;
 mod drive;
 pub mod engine;
 mod gates;
 mod heart;
 mod host;
 mod lifecycle;
+mod locks;
+mod names;
 mod pages;
 mod queries;
 mod recorder;
 pub mod report;
+pub mod rollback;
 mod sealed;
 mod templates;
 mod tokens;
+mod turns;
 pub mod vault;
 mod waits;
 
+pub use turns::TurnClock;
+
 pub use engine::{
-    Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start, new_run_id,
+    Driven, Engine, Interrupt, Options, Ports, Resume, RunnerError, Start, TakeBack, new_run_id,
 };

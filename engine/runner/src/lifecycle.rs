@@ -17,16 +17,30 @@ use piton_core::time::Timestamp;
 use piton_script::Program;
 use serde_json::Value;
 
-use crate::drive::{Driver, State, drive, identify_diagnostic, run_end};
+use crate::accounts::identify_diagnostic;
+use crate::children::{self, Call};
+use crate::drive::{Driver, Shared, State, drive, run_end};
 use crate::engine::{Driven, Engine, Resume, RunnerError, Start};
 use crate::recorder::Recorder;
 use crate::sealed::{open_secrets, read_secrets};
 
 /// See [`Engine::start`].
 pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError> {
+    start_for(engine, start, None)
+}
+
+/// The same for a runbook that a script called.
+pub(crate) fn start_for(
+    engine: &Engine,
+    start: Start,
+    call: Option<Call>,
+) -> Result<Driven, RunnerError> {
+    let (parent, accounts, caller) = call.map_or_else(Default::default, |call| {
+        (Some(call.parent), call.accounts, Some(call.caller))
+    });
     let now = engine.ports.clock.now();
     let run = start.run.clone();
-    let bound = bind_declared(engine, &start.program)?;
+    let bound = bind_declared(&engine.naming(&accounts), &start.program)?;
     let secrets = read_secrets(&start.params.secrets)?;
     let started = Started {
         runbook: start.program.name().to_owned(),
@@ -37,6 +51,9 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         source: start.source,
         world: start.world,
         requester: start.requester,
+        rollback_of: None,
+        parent,
+        accounts,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut entries = vec![entry(now, Body::Started(started.clone()))];
@@ -75,13 +92,14 @@ pub(crate) fn start(engine: &Engine, start: Start) -> Result<Driven, RunnerError
         recorder.tell_now(now, EventKind::Bound { account, principal });
     }
     let machine = Machine::new(Box::new(std::iter::empty()), Vec::new());
-    let state = State::new(machine, recorder, bound.clone());
-    let mut driver = Driver::new(engine, run, start.program, started, start.options, state);
-    driver.state().verified.extend(bound.into_iter().map(|(account, _)| account));
+    let mut shared = Shared::new(engine, run, start.program, started, start.options, &recorder);
+    shared.caller = caller;
+    shared.know(bound.iter().cloned());
+    shared.trust(bound.into_iter().map(|(account, _)| account));
     for secret in secrets {
-        driver.learn(secret);
+        shared.learn(secret);
     }
-    drive(driver)
+    drive(Driver::new(shared, State::new(machine, recorder)))
 }
 
 fn entry(at: Timestamp, body: Body) -> Entry {
@@ -99,7 +117,7 @@ fn folded(entries: &[Entry]) -> RunSummary {
     summary
 }
 
-/// Proves every declared alias that exists before the run. Missing credentials are no refusal: the
+/// Proves every declared alias that exists before the run and stands for one account. Missing credentials are no refusal: the
 /// run is created and suspends, so that it can be resumed.
 fn bind_declared(
     engine: &Engine,
@@ -108,7 +126,8 @@ fn bind_declared(
     let mut bound = Vec::new();
     let mut refused = Vec::new();
     for declared in &program.declaration().accounts {
-        if declared.created_here {
+        // Which accounts an alias of many stands for, the script says.
+        if declared.created_here || declared.many {
             continue;
         }
         let account = AccountRef::alias(&declared.alias);
@@ -123,7 +142,21 @@ fn bind_declared(
 
 /// See [`Engine::resume`].
 pub(crate) fn resume(engine: &Engine, run: &RunId, how: &Resume) -> Result<Driven, RunnerError> {
+    resume_for(engine, run, how, None)
+}
+
+/// The same for a runbook that a script called.
+pub(crate) fn resume_for(
+    engine: &Engine,
+    run: &RunId,
+    how: &Resume,
+    caller: Option<Arc<Driver>>,
+) -> Result<Driven, RunnerError> {
     let row = engine.ports.journal.find(&run.0)?;
+    if row.summary.rollback_of.is_some() {
+        return crate::rollback::resume(engine, row, how);
+    }
+    crate::rollback::refuse_taken_back(&row)?;
     let retries = how.retry && row.summary.status == RunStatus::Failed;
     if row.summary.status.is_final() && !retries {
         let end = run_end(&row.summary);
@@ -132,7 +165,7 @@ pub(crate) fn resume(engine: &Engine, run: &RunId, how: &Resume) -> Result<Drive
     let lease = engine.ports.journal.acquire(&row.run, &engine.holder)?;
     // Another process may have moved the run between the look and the lease.
     let row = engine.ports.journal.find(&row.run.0)?;
-    let driver = rebuild(engine, row, lease, how)?;
+    let driver = rebuild_for(engine, row, lease, how, caller)?;
     {
         let mut state = driver.state();
         let at = driver.now();
@@ -151,8 +184,9 @@ pub(crate) fn resume(engine: &Engine, run: &RunId, how: &Resume) -> Result<Drive
 }
 
 /// Voids what the failure rests on.
-fn retry(driver: &Driver, state: &mut State, at: Timestamp) -> Result<(), RunnerError> {
-    let Some(from_seq) = state.recorder.summary().retry_from else {
+pub(crate) fn retry(driver: &Driver, state: &mut State, at: Timestamp) -> Result<(), RunnerError> {
+    let failed = state.recorder.summary();
+    let Some(from_seq) = failed.retry_from else {
         return Err(RunnerError::refused(
             Diagnostic::error(
                 Code::WrongState,
@@ -163,8 +197,9 @@ fn retry(driver: &Driver, state: &mut State, at: Timestamp) -> Result<(), Runner
         ));
     };
     let to_seq = state.recorder.seq();
-    state.recorder.make(None, at, None, Body::Retried(Retried { from_seq, to_seq }));
-    let voided = state.recorder.summary().voided.clone();
+    let retried = Retried { from_seq, to_seq, branches: failed.retry_in };
+    state.recorder.make(None, at, None, Body::Retried(retried));
+    let voided = state.recorder.summary().voided;
     let source =
         EntryReader::new(Arc::clone(&driver.engine.ports.journal), driver.run.clone(), to_seq);
     state.machine = Machine::new(Box::new(source), voided);
@@ -172,11 +207,21 @@ fn retry(driver: &Driver, state: &mut State, at: Timestamp) -> Result<(), Runner
 }
 
 /// A driver of a stored run, from what the journal has of it.
-fn rebuild(
+pub(crate) fn rebuild(
     engine: &Engine,
     row: RunRow,
     lease: Box<dyn Lease>,
     how: &Resume,
+) -> Result<Driver, RunnerError> {
+    rebuild_for(engine, row, lease, how, None)
+}
+
+fn rebuild_for(
+    engine: &Engine,
+    row: RunRow,
+    lease: Box<dyn Lease>,
+    how: &Resume,
+    caller: Option<Arc<Driver>>,
 ) -> Result<Driver, RunnerError> {
     let journal = &engine.ports.journal;
     let files = journal.program(&row.program)?;
@@ -192,17 +237,18 @@ fn rebuild(
         row.head,
         row.summary,
     );
-    let state = State::new(machine, recorder, bound);
-    let mut driver = Driver::new(engine, row.run, program, started, how.options, state);
-    driver.rebind.clone_from(&how.rebind);
+    let mut shared = Shared::new(engine, row.run, program, started, how.options, &recorder);
+    shared.caller = caller;
+    shared.know(bound);
+    shared.rebind.clone_from(&how.rebind);
     for secret in secrets {
-        driver.learn(secret);
+        shared.learn(secret);
     }
-    Ok(driver)
+    Ok(Driver::new(shared, State::new(machine, recorder)))
 }
 
 /// What a run was started with and whom its aliases proved to be.
-fn read_story(
+pub(crate) fn read_story(
     engine: &Engine,
     run: &RunId,
     head: Head,
@@ -242,6 +288,7 @@ pub(crate) fn cancel(
     reason: Option<String>,
 ) -> Result<RunStatus, RunnerError> {
     let row = engine.ports.journal.find(&run.0)?;
+    crate::rollback::refuse_taken_back(&row)?;
     if row.summary.status.is_final() {
         return Err(RunnerError::refused(
             Diagnostic::error(Code::WrongState, format!("run {} is {}", row.run, row.status()))
@@ -289,8 +336,9 @@ pub(crate) fn end_cancelled(engine: &Engine, recorder: &mut Recorder) -> Result<
         }
     }
     let error = Some(Diagnostic::error(Code::Cancelled, message));
+    children::cancel(engine, recorder.run(), &cancelled)?;
     recorder.make(None, at, None, Body::Cancelled(cancelled));
-    let ended = Ended { end: End::Cancelled, error, retry_from: None };
+    let ended = Ended { end: End::Cancelled, error, retry_from: None, retry_in: Vec::new() };
     recorder.make(None, at, None, Body::Ended(ended));
     recorder.commit_mail(&taken)?;
     Ok(())

@@ -3,8 +3,12 @@
 //! Entries wait here until something must be on disk: an intent before its call is sent, anything
 //! before the driver blocks or ends. Then all of them go in one commit. Events wait with their
 //! entries, so that nobody is told what a crash could still take back.
+//!
+//! The branches of a run share one book. Whoever needs a commit writes what everybody has made so
+//! far; who comes while that is being written is on disk with the commit after it. So many branches
+//! do not need many commits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use piton_core::entry::{Body, Entry, Head};
 use piton_core::event::{EventKind, RunEvent};
@@ -17,15 +21,42 @@ use piton_core::time::Timestamp;
 /// Reads ride with the next commit, but not more of them than a crash may cost.
 const PENDING_MAX: usize = 256;
 
-/// The recorder of one driving.
+/// The recorder of one branch of a driving, or of the runbook outside of branches.
 pub(crate) struct Recorder {
+    book: Arc<Book>,
+    /// Path of the branch.
+    branch: String,
+    /// Position of the last entry that this branch made.
+    last: u64,
+}
+
+/// What the branches of a driving share.
+struct Book {
     journal: Arc<dyn Journal>,
     events: Arc<dyn EventSink>,
     lease: Box<dyn Lease>,
+    pages: Mutex<Pages>,
+    written: Condvar,
+}
+
+struct Pages {
+    /// End of what is on disk.
     head: Head,
+    /// How many entries are being written.
+    in_flight: usize,
+    is_writing: bool,
+    /// The fold over everything made so far.
     summary: RunSummary,
     pending: Vec<Entry>,
     held: Vec<RunEvent>,
+    /// The disk did not take something: nothing may be written after it.
+    broken: Option<JournalError>,
+}
+
+impl Pages {
+    fn seq(&self) -> u64 {
+        self.head.seq + (self.in_flight + self.pending.len()) as u64
+    }
 }
 
 impl Recorder {
@@ -37,27 +68,42 @@ impl Recorder {
         head: Head,
         summary: RunSummary,
     ) -> Self {
-        Self { journal, events, lease, head, summary, pending: Vec::new(), held: Vec::new() }
+        let pages = Mutex::new(Pages {
+            head,
+            in_flight: 0,
+            is_writing: false,
+            summary,
+            pending: Vec::new(),
+            held: Vec::new(),
+            broken: None,
+        });
+        let book = Arc::new(Book { journal, events, lease, pages, written: Condvar::new() });
+        Self { book, branch: String::new(), last: 0 }
+    }
+
+    /// The recorder of a branch, into the same book.
+    pub(crate) fn of_branch(&self, path: &str) -> Self {
+        Self { book: Arc::clone(&self.book), branch: path.to_owned(), last: 0 }
     }
 
     /// The run.
     pub(crate) fn run(&self) -> &RunId {
-        self.lease.run()
+        self.book.lease.run()
     }
 
     /// The right to append.
     pub(crate) fn lease(&self) -> &dyn Lease {
-        self.lease.as_ref()
+        self.book.lease.as_ref()
     }
 
     /// The fold over everything made so far.
-    pub(crate) fn summary(&self) -> &RunSummary {
-        &self.summary
+    pub(crate) fn summary(&self) -> RunSummary {
+        self.book.pages().summary.clone()
     }
 
-    /// The position of the last entry made.
+    /// The position of the last entry made, by any branch.
     pub(crate) fn seq(&self) -> u64 {
-        self.head.seq + self.pending.len() as u64
+        self.book.pages().seq()
     }
 
     /// Makes an entry: it is on disk with the next commit. Returns its position.
@@ -69,55 +115,128 @@ impl Recorder {
         body: Body,
     ) -> u64 {
         let entry = Entry { key, at, body };
-        self.summary
+        let mut pages = self.book.pages();
+        pages
+            .summary
             .apply(&entry)
             .unwrap_or_else(|illegal| unreachable!("the driver made an illegal entry: {illegal}"));
-        let seq = self.seq() + 1;
+        let seq = pages.seq() + 1;
         if let Some(machine) = machine {
             machine.made(seq, &entry, &entry.body.encode());
         }
-        self.pending.push(entry);
+        pages.pending.push(entry);
+        drop(pages);
+        self.last = seq;
         seq
     }
 
+    fn event(&self, at: Timestamp, kind: EventKind) -> RunEvent {
+        RunEvent { run: self.run().clone(), at, branch: self.branch.clone(), kind }
+    }
+
     /// Tells an event after the next commit.
-    pub(crate) fn tell(&mut self, at: Timestamp, kind: EventKind) {
-        self.held.push(RunEvent { run: self.lease.run().clone(), at, kind });
+    pub(crate) fn tell(&self, at: Timestamp, kind: EventKind) {
+        self.book.pages().held.push(self.event(at, kind));
     }
 
     /// Tells an event that is no news about AWS: at once, unless others wait before it.
-    pub(crate) fn tell_in_order(&mut self, at: Timestamp, kind: EventKind) {
-        if self.held.is_empty() { self.tell_now(at, kind) } else { self.tell(at, kind) }
+    pub(crate) fn tell_in_order(&self, at: Timestamp, kind: EventKind) {
+        let is_first = self.book.pages().held.is_empty();
+        if is_first { self.tell_now(at, kind) } else { self.tell(at, kind) }
     }
 
     /// Tells an event at once: only for what no entry says.
     pub(crate) fn tell_now(&self, at: Timestamp, kind: EventKind) {
-        self.events.emit(&RunEvent { run: self.lease.run().clone(), at, kind });
+        self.book.events.emit(&self.event(at, kind));
     }
 
     /// Commits when so much is pending that a crash would cost more than a few reads.
-    pub(crate) fn commit_if_long(&mut self) -> Result<(), JournalError> {
-        if self.pending.len() < PENDING_MAX { Ok(()) } else { self.commit() }
+    pub(crate) fn commit_if_long(&self) -> Result<(), JournalError> {
+        let is_long = self.book.pages().pending.len() >= PENDING_MAX;
+        if is_long { self.commit() } else { Ok(()) }
     }
 
-    /// Puts everything made on disk, then tells what was held. On an error nothing is told and
-    /// nothing was written.
-    pub(crate) fn commit(&mut self) -> Result<(), JournalError> {
-        if !self.pending.is_empty() {
-            self.head = self.journal.append(self.lease.as_ref(), &self.pending, &self.summary)?;
-            self.pending.clear();
-        }
-        for event in self.held.drain(..) {
-            self.events.emit(&event);
-        }
-        Ok(())
+    /// Whether everything that this branch made is on disk.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.book.pages().head.seq >= self.last
+    }
+
+    /// Puts everything that this branch made on disk, with what others made meanwhile, then tells
+    /// what was held. On an error nothing is told and nothing was written.
+    pub(crate) fn commit(&self) -> Result<(), JournalError> {
+        self.book.write(self.last, &[])
     }
 
     /// Puts everything made on disk together with the removal of mail that it came from.
-    pub(crate) fn commit_mail(&mut self, mail: &[u64]) -> Result<(), JournalError> {
-        self.head =
-            self.journal.take_mail(self.lease.as_ref(), mail, &self.pending, &self.summary)?;
-        self.pending.clear();
-        self.commit()
+    pub(crate) fn commit_mail(&self, mail: &[u64]) -> Result<(), JournalError> {
+        self.book.write(self.last, mail)
+    }
+}
+
+impl Book {
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        // An entry is made in one step; a panic elsewhere leaves nothing half done.
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when everything up to a position is on disk, and the mail is gone.
+    fn write(&self, up_to: u64, mail: &[u64]) -> Result<(), JournalError> {
+        let mut pages = self.pages();
+        loop {
+            if let Some(error) = &pages.broken {
+                return Err(error.clone());
+            }
+            if pages.is_writing {
+                pages = self.written.wait(pages).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let is_on_disk = pages.head.seq >= up_to && mail.is_empty();
+            if is_on_disk && (!pages.pending.is_empty() || pages.held.is_empty()) {
+                return Ok(());
+            }
+            break;
+        }
+        pages.is_writing = true;
+        let batch = std::mem::take(&mut pages.pending);
+        let held = std::mem::take(&mut pages.held);
+        let (summary, head) = (pages.summary.clone(), pages.head);
+        pages.in_flight = batch.len();
+        drop(pages);
+        let written = self.append(head, &batch, &summary, mail);
+        if written.is_ok() {
+            held.iter().for_each(|event| self.events.emit(event));
+        }
+        let mut pages = self.pages();
+        pages.is_writing = false;
+        pages.in_flight = 0;
+        let result = match written {
+            Ok(head) => {
+                pages.head = head;
+                Ok(())
+            }
+            Err(error) => {
+                pages.broken = Some(error.clone());
+                Err(error)
+            }
+        };
+        drop(pages);
+        self.written.notify_all();
+        result
+    }
+
+    fn append(
+        &self,
+        head: Head,
+        batch: &[Entry],
+        summary: &RunSummary,
+        mail: &[u64],
+    ) -> Result<Head, JournalError> {
+        if !mail.is_empty() {
+            return self.journal.take_mail(self.lease.as_ref(), mail, batch, summary);
+        }
+        match batch.is_empty() {
+            true => Ok(head),
+            false => self.journal.append(self.lease.as_ref(), batch, summary),
+        }
     }
 }

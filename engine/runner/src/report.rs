@@ -6,12 +6,14 @@
 //!
 //! # Layout
 //! - `fold`: entries into the data below; `resources`: what the calls created.
-//! - `timeline`: the geometry of the chart. `render`: templates, the runbook's own included.
+//! - `proof`: the thread from a report back to its journal.
+//! - `timeline`: the geometry of the chart; `picture`: that of what a runbook sketched. `render`: templates, the runbook's own included.
 
 use piton_core::account::Principal;
 use piton_core::canonical::Digest;
 use piton_core::catalogue::Class;
 use piton_core::diagnostic::Diagnostic;
+use piton_core::evidence::{Evidence, Flaw};
 use piton_core::gate::{Closed, GateKind, OnExpire, Verdict};
 use piton_core::ports::{AwsError, Journal, JournalError, RunId};
 use piton_core::status::{RunStatus, WaitingFor};
@@ -20,10 +22,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 mod fold;
+mod picture;
+mod proof;
 mod render;
 mod resources;
 mod timeline;
 
+pub use picture::{Area, Line, Picture};
+pub use proof::{Compared, Forgery, Found, Proof, Source};
 pub use render::{Format, ReportError, Template};
 pub use timeline::{Bar, Tick, Timeline};
 
@@ -42,6 +48,14 @@ pub struct Report {
     pub labels: Vec<(String, String)>,
     /// Where the run stands.
     pub status: RunStatus,
+    /// The run that this one takes back.
+    pub rollback_of: Option<RunId>,
+    /// The run that takes this one back, or did.
+    pub rolled_back_by: Option<RunId>,
+    /// The run whose script called this one.
+    pub parent: Option<RunId>,
+    /// The runs that its script called.
+    pub children: Vec<ChildRun>,
     /// It ran against a sandbox: nothing in AWS was touched.
     pub sandbox: bool,
     /// Stored name of the sandbox's world.
@@ -68,7 +82,8 @@ pub struct Report {
     pub waiting_for: Vec<WaitingFor>,
     /// What ended it.
     pub error: Option<Diagnostic>,
-    /// Steps in the order in which they began; `depth` makes the tree.
+    /// Steps and branches, each after what it is inside of, else in the order in which they began;
+    /// `depth` makes the tree.
     pub steps: Vec<Step>,
     /// Calls in the order in which they were made.
     pub calls: Vec<Call>,
@@ -88,6 +103,8 @@ pub struct Report {
     pub outputs: Vec<Output>,
     /// Named documents.
     pub artifacts: Vec<Artifact>,
+    /// Those of the documents that are pictures, drawn.
+    pub pictures: Vec<Picture>,
     /// The chart.
     pub timeline: Timeline,
     /// Digest of the journal's last entry, which stands for all of them.
@@ -112,6 +129,19 @@ pub struct File {
     pub path: String,
     /// Digest of its contents.
     pub hash: Digest,
+}
+
+/// A run that the script called.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChildRun {
+    /// The run.
+    pub run: RunId,
+    /// The runbook, as the script calls it.
+    pub runbook: String,
+    /// Where it stood when its caller looked last.
+    pub status: RunStatus,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 /// An alias or derived account with its proven principal.
@@ -402,6 +432,18 @@ impl Report {
             for stored in &entries {
                 fold.take(stored);
             }
+        }
+        Ok(fold.finish())
+    }
+
+    /// The report as it was at the last entry of some evidence, which is verified by the caller.
+    ///
+    /// # Errors
+    /// When an entry cannot be read or cannot follow the ones before.
+    pub fn of_evidence(evidence: &Evidence) -> Result<Self, Flaw> {
+        let mut fold = fold::Fold::new(&evidence.row()?, &evidence.files);
+        for stored in evidence.stored() {
+            fold.take(&stored?);
         }
         Ok(fold.finish())
     }

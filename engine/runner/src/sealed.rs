@@ -5,7 +5,7 @@ use piton_core::ports::{Entropy, Journal, RunId};
 use piton_core::secret::Origin;
 use piton_script::params::SecretSource;
 
-use crate::drive::Driver;
+use crate::drive::Shared;
 use crate::engine::RunnerError;
 use crate::vault::SealingKey;
 
@@ -69,7 +69,7 @@ pub(crate) fn env_secret_name(variable: &str) -> String {
     format!("{}{variable}", SealedSecret::ENV)
 }
 
-impl Driver {
+impl Shared {
     /// Keeps a secret in memory.
     pub(crate) fn learn(&mut self, secret: SealedSecret) {
         let SealedSecret { kind, name, value } = secret;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::calls::misplaced_at;
 use crate::drive::{Driver, Mode, Retrying, State};
+use crate::turns::Woken;
 
 /// How long a driver stays with a wait on a real clock when nobody says otherwise.
 const WAIT_LIMIT: Span = Span::from_secs(3600);
@@ -33,13 +34,18 @@ impl Driver {
             WaitStep::Closed { key, seq, result } => {
                 return self.wait_answer(&spec.name, &key, seq, result);
             }
-            WaitStep::Open { key, opened: Some(opened) } => (key, opened),
-            WaitStep::Open { key, opened: None } => {
+            WaitStep::Open { key, opened } => {
+                self.check_branch()?;
+                (key, opened)
+            }
+        };
+        let opened = match opened {
+            Some(opened) => opened,
+            None => {
                 let at = self.now();
                 let give_up_at = at.after(spec.give_up);
                 let target = WaitTarget::State { every: spec.every, give_up_at };
-                let opened = self.open_wait(&key, &spec.name, at, target)?;
-                (key, opened)
+                self.open_wait(&key, &spec.name, at, target)?
             }
         };
         let mut reads = 0;
@@ -97,6 +103,7 @@ impl Driver {
                 let mut state = self.state();
                 self.check_stop(&mut state)?;
                 self.check_cancel(&mut state)?;
+                self.check_branch()?;
             }
             *reads += 1;
             let seen = match self.read_in_mode(&mut *call)? {
@@ -130,7 +137,10 @@ impl Driver {
                 let reason = Reason::State { name: spec.name.clone(), state: seen };
                 return Err(self.suspend(&mut self.state(), reason));
             }
-            self.pass_time(next_in);
+            if self.pass_time(next_in) == Woken::Blocked {
+                let reason = Reason::State { name: spec.name.clone(), state: seen };
+                return Err(self.suspend(&mut self.state(), reason));
+            }
         }
     }
 
@@ -224,12 +234,16 @@ impl Driver {
         self.refuse_in_modes("sleep")?;
         let (key, opened) = match self.wait_step(name)? {
             WaitStep::Closed { .. } => return Ok(()),
-            WaitStep::Open { key, opened: Some(opened) } => (key, opened),
-            WaitStep::Open { key, opened: None } => {
-                let at = self.now();
-                let opened =
-                    self.open_wait(&key, name, at, WaitTarget::Time { until: until(at) })?;
+            WaitStep::Open { key, opened } => {
+                self.check_branch()?;
                 (key, opened)
+            }
+        };
+        let opened = match opened {
+            Some(opened) => opened,
+            None => {
+                let at = self.now();
+                self.open_wait(&key, name, at, WaitTarget::Time { until: until(at) })?
             }
         };
         let until = opened.wait.target.end();
@@ -242,7 +256,7 @@ impl Driver {
             let (at, state) = (self.now(), json!(until));
             let waiting = EventKind::Waiting { key: key.clone(), name: name.to_owned(), state };
             self.state().recorder.tell_now(at, waiting);
-            self.sleep_until(until)?;
+            self.sleep_until(name, until)?;
         }
         let result = WaitResult::Reached { value: json!(until) };
         self.close_wait(&key, &opened, result, 0);
@@ -250,21 +264,26 @@ impl Driver {
     }
 
     /// Lets time pass in parts, so that a cancel is heard.
-    fn sleep_until(&self, until: Timestamp) -> Result<(), Halt> {
+    fn sleep_until(&self, name: &str, until: Timestamp) -> Result<(), Halt> {
         const PART: Span = Span::from_secs(10);
         loop {
             {
                 let mut state = self.state();
                 self.check_stop(&mut state)?;
                 self.check_cancel(&mut state)?;
+                self.check_branch()?;
             }
             let remaining = until.since(self.now());
             if remaining.millis() == 0 {
                 return Ok(());
             }
             let is_virtual = self.engine.ports.clock.is_virtual();
-            self.pass_time(if is_virtual { remaining } else { PART.min(remaining) });
-            if is_virtual && until.since(self.now()) == remaining {
+            let woken = self.pass_time(if is_virtual { remaining } else { PART.min(remaining) });
+            if woken == Woken::Blocked {
+                let reason = Reason::Timer { name: name.to_owned(), until };
+                return Err(self.suspend(&mut self.state(), reason));
+            }
+            if is_virtual && woken == Woken::Due && until.since(self.now()) == remaining {
                 let message = "the clock of the world stands still".to_owned();
                 return Err(self.suspend(&mut self.state(), Reason::Unavailable { message }));
             }
@@ -304,11 +323,17 @@ impl Driver {
                 self.commit(&mut state)?;
                 let at = self.now();
                 let (name, next_in) = (spec.name.clone(), spec.every);
-                state.recorder.tell_now(at, EventKind::Retrying { name, error, next_in });
+                let again = EventKind::Retrying { name, error: error.clone(), next_in };
+                state.recorder.tell_now(at, again);
                 state.machine.repeat_call(&key, attempt);
             }
-            self.pass_time(spec.every);
+            if self.pass_time(spec.every) == Woken::Blocked {
+                let state = Value::String(error.code);
+                let reason = Reason::State { name: spec.name.clone(), state };
+                return Err(self.suspend(&mut self.state(), reason));
+            }
             self.check_stop(&mut self.state())?;
+            self.check_branch()?;
         }
     }
 

@@ -6,12 +6,18 @@
 #[path = "drive/support.rs"]
 mod support;
 
+#[path = "drive/branches.rs"]
+mod branches;
+#[path = "drive/children.rs"]
+mod children;
 #[path = "drive/crash.rs"]
 mod crash;
 #[path = "drive/doubt.rs"]
 mod doubt;
 #[path = "drive/gates.rs"]
 mod gates;
+#[path = "drive/rollback.rs"]
+mod rollback;
 #[path = "drive/runs.rs"]
 mod runs;
 #[path = "drive/secrets.rs"]

@@ -182,7 +182,7 @@ pub(crate) fn denied(
     );
     let (code, status) = match service {
         "iam" | "sts" | "redshift" => ("AccessDenied", 403),
-        "datazone" => ("AccessDeniedException", 403),
+        "datazone" | "lakeformation" | "ram" => ("AccessDeniedException", 403),
         _ => ("AccessDeniedException", 400),
     };
     AwsFault { code: code.to_owned(), message, status: Some(status) }

@@ -22,6 +22,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::fault::{self, Fault};
 use crate::people::{self, Person};
+use crate::protocol;
 use crate::seed;
 use crate::spec::{SpecError, WorldSpec};
 use crate::world::{SCHEMA, World};
@@ -63,6 +64,22 @@ pub enum SandboxError {
     /// A value in the file has another form.
     #[error("the world's file has an unreadable {0}")]
     Unreadable(&'static str),
+    /// An alias names an account that the world does not have.
+    #[error("there is no account {account} in the world (it has {known})")]
+    NoSuchAccount {
+        /// The account, as it was written.
+        account: String,
+        /// The accounts it has.
+        known: String,
+    },
+    /// An alias stands for several accounts, and none is named.
+    #[error("{alias} stands for several accounts of the world: say which ({known})")]
+    WhichAccount {
+        /// The alias.
+        alias: String,
+        /// Its people, with their accounts.
+        known: String,
+    },
     /// The world's own seed was refused by a service.
     #[error("the world cannot be made: {0}")]
     Seed(String),
@@ -117,6 +134,7 @@ impl Sandbox {
             )?;
             if made {
                 check_format(transaction)?;
+                ledger::upgrade(transaction)?;
             } else {
                 make(transaction, spec, start)?;
             }
@@ -138,12 +156,8 @@ impl Sandbox {
     }
 
     /// Answers one request. Whatever goes wrong is an answer too.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a request is handed over, as to any HTTP service"
-    )]
     pub fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let request = &request;
+        let request = &protocol::addressed(request);
         let answered = self.transact(|transaction| {
             let now = self.tick(transaction)?;
             answer::answer(transaction, now, self.settings.throttling, request)
@@ -193,17 +207,19 @@ impl Sandbox {
         clock::next_due(&self.lock())
     }
 
-    /// The person with this alias. One that the world does not name becomes a person of their own,
-    /// administrator of the world's first account.
+    /// The person with this alias; `alias/222222222222` is that of one of several accounts. One that
+    /// the world does not name becomes a person of their own, administrator of the world's first
+    /// account or of the one that is named.
     ///
     /// # Errors
-    /// When the file cannot be used.
+    /// When the file cannot be used, the world does not have the account, or the alias stands for
+    /// several.
     pub fn person(&self, alias: &str) -> Result<Person, SandboxError> {
         self.transact(|transaction| {
             let world = World::new(transaction, clock::read(transaction)?);
             match people::person(&world, alias) {
                 Some(person) => Ok(person),
-                None => Ok(seed::administrator(&world, &stored_spec(transaction)?, alias)),
+                None => seed::newcomer(&world, &stored_spec(transaction)?, alias),
             }
         })
     }

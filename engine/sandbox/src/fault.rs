@@ -102,6 +102,9 @@ impl Fault {
             Strike::Fail(AwsFault { code: code.to_owned(), message, status: Some(status) })
         };
         match self.kind {
+            FaultKind::Throttle if service == "s3" => {
+                fail("SlowDown", 503, "Please reduce your request rate.".to_owned())
+            }
             FaultKind::Throttle => {
                 Strike::Fail(AwsFault::new(throttling_code(service), "Rate exceeded"))
             }
@@ -116,7 +119,11 @@ impl Fault {
                 "The service is not available (injected).".to_owned(),
             ),
             FaultKind::AccessDenied => fail(
-                if speaks_query(service) { "AccessDenied" } else { "AccessDeniedException" },
+                if speaks_query(service) || service == "s3" {
+                    "AccessDenied"
+                } else {
+                    "AccessDeniedException"
+                },
                 403,
                 format!("Access to {operation} is denied (injected)."),
             ),
@@ -133,7 +140,11 @@ impl Fault {
 
 /// The code with which a service says that it is asked too often.
 pub(crate) fn throttling_code(service: &str) -> &'static str {
-    if speaks_query(service) { "Throttling" } else { "ThrottlingException" }
+    match service {
+        "athena" => "TooManyRequestsException",
+        _ if speaks_query(service) => "Throttling",
+        _ => "ThrottlingException",
+    }
 }
 
 /// The older services, whose codes do not end in `Exception`.

@@ -13,7 +13,7 @@
 //! - `people`: who an access key belongs to; `access` decides what they may do.
 //! - `spec`, `seed`: what a world starts with, and how it comes to be.
 //! - `services`: one folder or file for each service's behaviour.
-//! - `sql`: the warehouse: Redshift's SQL rewritten onto SQLite.
+//! - `sql`: Redshift's and Athena's SQL, rewritten onto SQLite.
 
 mod access;
 mod door;
@@ -30,4 +30,7 @@ pub use door::{CallRecord, InProcess, ReplyLost, Sandbox, SandboxError};
 pub use fault::{Fault, FaultKind};
 pub use people::Person;
 pub use services::coverage;
-pub use spec::{ClusterSpec, PersonSpec, SecretSpec, SpecError, WorldSpec};
+pub use spec::{
+    BucketSpec, ClusterSpec, Failures, GlueDatabaseSpec, KeySpec, PersonSpec, SecretSpec,
+    SpecError, WorkgroupSpec, WorldSpec,
+};

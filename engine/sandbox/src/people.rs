@@ -19,7 +19,7 @@ const PERSON: &str = "_people/person";
 /// One person of a world, with the keys that sign in as them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The name a runbook uses, `publisher`.
+    /// The name a runbook uses, `publisher`; of one of several accounts, `subscriber/222222222222`.
     pub alias: String,
     /// Twelve digits.
     pub account: String,
@@ -133,7 +133,7 @@ pub(crate) fn add_person(world: &World<'_>, new: &NewPerson<'_>) -> Person {
         PrincipalKind::User | PrincipalKind::Root => {
             format!("arn:aws:iam::{}:user{path}{name}", new.account)
         }
-        PrincipalKind::Role => session_arn(new.account, name, new.alias),
+        PrincipalKind::Role => session_arn(new.account, name, base_alias(new.alias)),
     };
     let seed = format!("{}/{}", new.account, new.alias);
     let person = Person {
@@ -151,7 +151,8 @@ pub(crate) fn add_person(world: &World<'_>, new: &NewPerson<'_>) -> Person {
         kind: new.kind,
         holder: name.to_owned(),
         alias: Some(person.alias.clone()),
-        session_name: (new.kind == PrincipalKind::Role).then(|| person.alias.clone()),
+        session_name: (new.kind == PrincipalKind::Role)
+            .then(|| base_alias(&person.alias).to_owned()),
         active: true,
         session: None,
         created: world.now_text(),
@@ -165,6 +166,11 @@ pub(crate) fn add_person(world: &World<'_>, new: &NewPerson<'_>) -> Person {
 /// A name with its path (`/team/publisher`) as path and name; the path of a plain name is `/`.
 pub(crate) fn split_path(name: &str) -> (&str, &str) {
     name.rfind('/').map_or(("/", name), |slash| (&name[..=slash], &name[slash + 1..]))
+}
+
+/// An alias without the account that it may name.
+pub(crate) fn base_alias(alias: &str) -> &str {
+    alias.split('/').next().unwrap_or(alias)
 }
 
 /// The person with this alias.

@@ -1,7 +1,7 @@
 //! AWS's wire protocols, in both directions, driven by the service models.
 //!
-//! Between HTTP and JSON values: `rest-json`, `json` (1.0 and 1.1) and `query`, the three that the
-//! listed services speak. The server side turns requests into inputs and outputs into answers; the
+//! Between HTTP and JSON values: `rest-json`, `json` (1.0 and 1.1), `query` and `rest-xml`, the four
+//! that the listed services speak. The server side turns requests into inputs and outputs into answers; the
 //! client side does the reverse, for tests and for services that have no typed client. A value has
 //! the model's member names; blobs are base64 text, timestamps RFC 3339 text, numbers that JSON
 //! lacks the texts `NaN`, `Infinity` and `-Infinity`. What an operation does, and whether its input
@@ -10,7 +10,7 @@
 //! # Layout
 //! - [`client`], [`server`]: the two ends, for every protocol.
 //! - `route`: which service and operation a request is for.
-//! - `rest`: labels, query parameters, headers, payloads. `json`: JSON bodies.
+//! - `rest`: labels, query parameters, headers, payloads. `json`: JSON bodies; `rest_xml`: XML bodies.
 //! - `form`, `xml`: what `query` sends and answers.
 //! - `at`: a shape where it is used; `scalar`: numbers, times and texts outside JSON.
 
@@ -19,12 +19,13 @@ pub mod client;
 mod form;
 mod json;
 mod rest;
+mod rest_xml;
 mod route;
 mod scalar;
 pub mod server;
 mod xml;
 
-pub use route::{Credential, Route, RouteError, route};
+pub use route::{Credential, Route, RouteError, addressed, route};
 
 /// A message that does not follow its protocol or its model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,11 @@ pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     rest::percent_encode(text, "", &mut encoded);
     encoded
+}
+
+/// Text without its percent-encoding.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    rest::percent_decode(text)
 }
 
 impl From<http::Error> for ProtocolError {

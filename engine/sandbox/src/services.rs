@@ -1,10 +1,21 @@
 //! One service, one room: each answers the operations it knows and moves its own state machines.
 
+pub(crate) mod athena;
+pub(crate) mod cloudtrail;
 pub(crate) mod datazone;
+pub(crate) mod glue;
 pub(crate) mod iam;
+pub(crate) mod kms;
+pub(crate) mod lakeformation;
+pub(crate) mod organizations;
+pub(crate) mod pages;
+pub(crate) mod ram;
 pub(crate) mod redshift;
 pub(crate) mod redshift_data;
+pub(crate) mod redshift_serverless;
+pub(crate) mod s3;
 pub(crate) mod secretsmanager;
+pub(crate) mod service_quotas;
 pub(crate) mod sts;
 
 use serde_json::Value;
@@ -100,6 +111,12 @@ pub(crate) trait Service: Sync {
         Vec::new()
     }
 
+    /// Headers that every answer to this input has, errors included.
+    fn answer_headers(&self, world: &World<'_>, input: &Value) -> Vec<(&'static str, String)> {
+        let _ = (world, input);
+        Vec::new()
+    }
+
     /// The service decides about access to this call itself, such as a role's trust policy does.
     fn decides_access(&self, call: &Call<'_>) -> bool {
         let _ = call;
@@ -108,12 +125,22 @@ pub(crate) trait Service: Sync {
 }
 
 /// Every service of the sandbox.
-static ALL: [&dyn Service; 6] = [
+static ALL: &[&dyn Service] = &[
+    &athena::Athena,
+    &cloudtrail::CloudTrail,
     &datazone::DataZone,
+    &glue::Glue,
     &iam::Iam,
+    &kms::Kms,
+    &lakeformation::LakeFormation,
+    &organizations::Organizations,
+    &ram::Ram,
     &redshift::Redshift,
     &redshift_data::RedshiftData,
+    &redshift_serverless::RedshiftServerless,
+    &s3::S3,
     &secretsmanager::SecretsManager,
+    &service_quotas::ServiceQuotas,
     &sts::Sts,
 ];
 

@@ -3,11 +3,20 @@
 //! Only data and its checks; `seed` turns it into documents. Names of accounts are the world's own:
 //! everything else in the file refers to an account by that name or by its twelve digits.
 
+pub(crate) mod failures;
+mod lake;
+mod workgroup;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+
+use crate::world::World;
+pub use failures::Failures;
+pub use lake::{BucketSpec, GlueDatabaseSpec};
+pub use workgroup::WorkgroupSpec;
 
 /// A `world.toml` that cannot be used, with the reason.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +42,12 @@ pub enum SpecError {
         /// What was written.
         id: String,
     },
-    /// Two people with one alias.
-    #[error("the alias {0} is there twice")]
+    /// Two people with one alias in one account.
+    #[error("the alias {0} is there twice in one account")]
     AliasTwice(String),
+    /// An alias that reads as one of several accounts.
+    #[error("the alias {0} has a `/`: write the account as `account`")]
+    AliasWithAccount(String),
     /// A fault for an operation that no service of the sandbox has.
     #[error("a fault names the operation {operation}, which no service of the sandbox has{hint}")]
     UnknownOperation {
@@ -77,7 +89,8 @@ pub struct WorldSpec {
     pub accounts: BTreeMap<String, String>,
     /// The account of people whom nobody described; absent means `producer`, else the first by name.
     pub first_account: Option<String>,
-    /// The accounts are one organisation. No service asks yet: AWS RAM is not in the sandbox.
+    /// The accounts are one organisation, managed by the first, in which AWS RAM shares without
+    /// invitations.
     pub organisation: bool,
     /// The documented limits of calls a second are enforced.
     pub throttling: bool,
@@ -87,10 +100,20 @@ pub struct WorldSpec {
     pub people: Vec<PersonSpec>,
     /// Redshift clusters that are there from the start.
     pub clusters: Vec<ClusterSpec>,
+    /// Redshift Serverless workgroups that are there from the start, with their namespaces.
+    pub workgroups: Vec<WorkgroupSpec>,
     /// Secrets that are there from the start.
     pub secrets: Vec<SecretSpec>,
-    /// Failures to inject.
+    /// AWS KMS keys that are there from the start.
+    pub keys: Vec<KeySpec>,
+    /// Buckets in Amazon S3 that are there from the start.
+    pub buckets: Vec<BucketSpec>,
+    /// Databases of the Glue Data Catalog that are there from the start, with their tables.
+    pub glue_databases: Vec<GlueDatabaseSpec>,
+    /// Failures to inject into single calls.
     pub faults: Vec<Fault>,
+    /// Reported failures that the world has.
+    pub failures: Failures,
 }
 
 /// One person.
@@ -102,6 +125,9 @@ pub struct PersonSpec {
     /// Account by name or id; absent means the first.
     #[serde(default)]
     pub account: Option<String>,
+    /// Several accounts by name or id, in each of which there is such a person: `alias/account`.
+    #[serde(default)]
+    pub accounts: Vec<String>,
     /// IAM user, with its path when it has one; absent (with no `role`) means the alias.
     #[serde(default)]
     pub user: Option<String>,
@@ -124,6 +150,24 @@ pub struct PersonSpec {
     /// Region, when it is not the world's.
     #[serde(default)]
     pub region: Option<String>,
+}
+
+impl PersonSpec {
+    /// A person who may do everything.
+    pub(crate) fn administrator(alias: &str) -> Self {
+        Self {
+            alias: alias.to_owned(),
+            account: None,
+            accounts: Vec::new(),
+            user: None,
+            role: None,
+            policies: Vec::new(),
+            policy: None,
+            administrator: true,
+            exists: true,
+            region: None,
+        }
+    }
 }
 
 /// One provisioned Redshift cluster.
@@ -186,6 +230,29 @@ pub struct SecretSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+/// One AWS KMS key.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySpec {
+    /// Name of its alias, without `alias/`.
+    pub alias: String,
+    /// Account by name or id; absent means the first.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Region, when it is not the world's.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Key policy, as JSON text; absent means the one that lets the account's own policies decide.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// Usable from the start.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
 fn yes() -> bool {
     true
 }
@@ -221,8 +288,13 @@ impl Default for WorldSpec {
             latency_ms: 50,
             people: Vec::new(),
             clusters: Vec::new(),
+            workgroups: Vec::new(),
             secrets: Vec::new(),
+            keys: Vec::new(),
+            buckets: Vec::new(),
+            glue_databases: Vec::new(),
             faults: Vec::new(),
+            failures: Failures::default(),
         }
     }
 }
@@ -233,6 +305,20 @@ impl WorldSpec {
     pub fn built_in() -> Self {
         Self::parse(include_str!("../world/built-in.toml"))
             .unwrap_or_else(|error| panic!("the built-in world: {error}"))
+    }
+
+    /// What a running world was described as.
+    ///
+    /// # Panics
+    /// When the world's file is damaged.
+    pub(crate) fn of(world: &World<'_>) -> Self {
+        let text = world
+            .connection()
+            .prepare_cached("SELECT value FROM meta WHERE name = 'spec'")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, String>(0)))
+            .unwrap_or_else(|error| panic!("the world's file cannot be read: {error}"));
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("the world's file has another description: {error}"))
     }
 
     /// Reads a `world.toml`.
@@ -258,10 +344,17 @@ impl WorldSpec {
         if let Some(first) = &self.first_account {
             self.account("first_account", Some(first))?;
         }
-        for (index, person) in self.people.iter().enumerate() {
-            self.account(&person.alias, person.account.as_deref())?;
-            if self.people[..index].iter().any(|other| other.alias == person.alias) {
-                return Err(SpecError::AliasTwice(person.alias.clone()));
+        let mut seen: Vec<(&str, String)> = Vec::new();
+        for person in &self.people {
+            for account in self.accounts_of(person)? {
+                let entry = (person.alias.as_str(), account);
+                if seen.contains(&entry) {
+                    return Err(SpecError::AliasTwice(person.alias.clone()));
+                }
+                seen.push(entry);
+            }
+            if person.alias.contains('/') {
+                return Err(SpecError::AliasWithAccount(person.alias.clone()));
             }
             if let Some(wrong) = person.policy.as_deref().and_then(crate::access::policy::malformed)
             {
@@ -283,8 +376,20 @@ impl WorldSpec {
         for cluster in &self.clusters {
             self.account(&cluster.identifier, cluster.account.as_deref())?;
         }
+        for workgroup in &self.workgroups {
+            self.account(&workgroup.name, workgroup.account.as_deref())?;
+        }
         for secret in &self.secrets {
             self.account(&secret.name, secret.account.as_deref())?;
+        }
+        for bucket in &self.buckets {
+            self.account(&bucket.name, bucket.account.as_deref())?;
+        }
+        for database in &self.glue_databases {
+            self.account(&database.name, database.account.as_deref())?;
+        }
+        for key in &self.keys {
+            self.account(&key.alias, key.account.as_deref())?;
         }
         self.faults.iter().try_for_each(|fault| check_operation(&fault.operation))
     }
@@ -301,6 +406,15 @@ impl WorldSpec {
                 account: given.to_owned(),
                 known: self.accounts.keys().cloned().collect::<Vec<_>>().join(", "),
             })
+    }
+
+    /// The ids of the accounts in which a described person is.
+    pub(crate) fn accounts_of(&self, person: &PersonSpec) -> Result<Vec<String>, SpecError> {
+        if person.accounts.is_empty() {
+            return Ok(vec![self.account(&person.alias, person.account.as_deref())?]);
+        }
+        let given = person.account.iter().chain(&person.accounts);
+        given.map(|account| self.account(&person.alias, Some(account))).collect()
     }
 
     /// The id of the world's first account.
@@ -326,9 +440,12 @@ fn check_operation(written: &str) -> Result<(), SpecError> {
         operation: written.to_owned(),
         hint: nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default(),
     };
-    let services = piton_models::services();
-    let Some(model) = piton_models::service(service).filter(|_| services.contains(&service)) else {
-        let nearest = piton_models::suggest::nearest(service, services.iter().copied());
+    let services: Vec<&str> = crate::services::coverage().map(|(name, _)| name).collect();
+    let bound = piton_models::services();
+    let known = services.contains(&service) || bound.contains(&service);
+    let Some(model) = piton_models::service(service).filter(|_| known) else {
+        let names = bound.iter().chain(&services).copied();
+        let nearest = piton_models::suggest::nearest(service, names);
         return Err(unknown(nearest.map(|service| format!("{service}.{operation}"))));
     };
     let known = operation == "*"

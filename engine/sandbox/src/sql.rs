@@ -13,6 +13,7 @@
 //! - `parse`: text to statements; `run`: which statement is whose.
 //! - `compile`, `clause`, `relation`, `expr`, `function`, `aggregate`, `cast`: queries to SQLite's text.
 //! - `ddl`, `alter`, `dml`, `control`, `datashare`: statements that change relations, rows, and rights.
+//! - `lake`: Athena's SQL, over tables that are loaded for one statement.
 //! - `system`: `pg_*`, `information_schema`, `svv_*`.
 //! - `types`, `scalar`, `calendar`: types, the functions that SQLite runs, dates.
 
@@ -29,6 +30,7 @@ mod ddl;
 mod dml;
 mod expr;
 mod function;
+pub(crate) mod lake;
 mod parse;
 mod relation;
 mod run;
@@ -44,7 +46,9 @@ use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use catalog::{Grantee, Privilege, SharedRelation};
+pub(crate) use datashare::ShareInfo;
 pub(crate) use parse::{parameter_names, without_passwords};
+pub(crate) use scalar::md5;
 pub(crate) use types::SqlType;
 
 use crate::world::{Scope, World};
@@ -480,18 +484,6 @@ impl<'w> Warehouse<'w> {
         add_grant(&mut self.catalog.relation_mut(&name)?.grants, to, privileges);
         self.save();
         Ok(())
-    }
-
-    /// The datashares: name, open to public clusters, and consumers as `ACCOUNT <id>` or
-    /// `NAMESPACE <uuid>`.
-    pub(crate) fn datashares(&self) -> Vec<(String, bool, Vec<String>)> {
-        self.catalog
-            .datashares
-            .iter()
-            .map(|(name, share)| {
-                (name.clone(), share.public, share.consumers.iter().cloned().collect())
-            })
-            .collect()
     }
 
     /// Gives privileges on a schema.

@@ -93,6 +93,23 @@ impl<'a> World<'a> {
         self.changes.get()
     }
 
+    /// Does several things that happen together or not at all: an error takes all of them back.
+    pub(crate) fn atomically<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let run = |sql: &str| {
+            self.connection
+                .execute_batch(sql)
+                .unwrap_or_else(|error| panic!("the world's file cannot be written: {error}"));
+        };
+        run("SAVEPOINT together");
+        let done = work();
+        run(if done.is_ok() {
+            "RELEASE together"
+        } else {
+            "ROLLBACK TO together; RELEASE together"
+        });
+        done
+    }
+
     /// Counts a change that is not one of a document: rows that SQL wrote.
     pub(crate) fn note_change(&self) {
         self.changes.set(self.changes.get() + 1);
@@ -195,6 +212,29 @@ impl<'a> World<'a> {
             &[&kind, &id],
         )
         .pop()
+    }
+
+    /// The documents of a kind in one scope whose ids begin with `prefix` and come after `after`, in
+    /// order of their ids' bytes; at most `limit` of them.
+    pub(crate) fn list_under<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Vec<T> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.stored(
+            "SELECT account, region, id, document FROM documents
+             WHERE account = ?1 AND region = ?2 AND kind = ?3 AND id >= ?4 AND id > ?5
+               AND substr(id, 1, length(?4)) = ?4
+             ORDER BY id LIMIT ?6",
+            &[&scope.account, &scope.region, &kind, &prefix, &after, &limit],
+        )
+        .into_iter()
+        .map(|stored| stored.document)
+        .collect()
     }
 
     fn stored<T: DeserializeOwned>(
@@ -335,7 +375,8 @@ CREATE TABLE calls (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, account TEXT NOT NULL,
   principal TEXT NOT NULL, service TEXT NOT NULL, operation TEXT NOT NULL,
   mutating INTEGER NOT NULL, effect INTEGER NOT NULL, status INTEGER NOT NULL,
-  error TEXT, input TEXT NOT NULL);
+  error TEXT, input TEXT NOT NULL,
+  region TEXT NOT NULL DEFAULT '', access_key_id TEXT NOT NULL DEFAULT '');
 CREATE TABLE tokens (
   account TEXT NOT NULL, region TEXT NOT NULL, operation TEXT NOT NULL, token TEXT NOT NULL,
   input TEXT NOT NULL, reply TEXT NOT NULL,

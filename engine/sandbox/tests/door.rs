@@ -63,12 +63,12 @@ fn what_is_not_there_fails_by_name() {
     assert_eq!(message, "not implemented in the sandbox: iam.ListServerCertificates");
     assert_eq!(status, 501);
     let mut request = admin.request("sts", "GetCallerIdentity", &json!({}));
-    let header = request.headers()["authorization"].to_str().unwrap().replace("/sts/", "/s3/");
+    let header = request.headers()["authorization"].to_str().unwrap().replace("/sts/", "/sns/");
     request.headers_mut().insert("authorization", header.parse().unwrap());
     let response = admin.send(request);
     assert_eq!(response.status(), 501);
     assert!(
-        String::from_utf8_lossy(response.body()).contains("not implemented in the sandbox: s3")
+        String::from_utf8_lossy(response.body()).contains("not implemented in the sandbox: sns")
     );
     assert_eq!(response.headers()["x-sandbox"], "1");
 }

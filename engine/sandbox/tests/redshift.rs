@@ -238,3 +238,68 @@ fn credentials_are_for_those_whose_policies_allow_them() {
     let missing = admin.call("redshift", "GetClusterCredentials", missing);
     assert_eq!(code(missing), ("ClusterNotFound".to_owned(), 404));
 }
+
+const TWO_ACCOUNTS: &str = r#"
+[[people]]
+alias = "admin"
+administrator = true
+
+[[people]]
+alias = "consumer"
+account = "consumer"
+administrator = true
+
+[[clusters]]
+identifier = "here"
+sql = [
+  "CREATE TABLE regions AS SELECT 'west' AS region",
+  "CREATE DATASHARE market",
+  "ALTER DATASHARE market ADD SCHEMA public",
+  "ALTER DATASHARE market ADD TABLE regions",
+  "GRANT USAGE ON DATASHARE market TO ACCOUNT '222222222222'",
+]
+
+[[workgroups]]
+name = "there"
+account = "consumer"
+"#;
+
+#[test]
+fn a_share_for_another_account_takes_the_consent_of_both() {
+    let bench = Bench::from_toml(TWO_ACCOUNTS);
+    let (admin, consumer) = (bench.client("admin"), bench.client("consumer"));
+    let describe = |client: &Client, operation: &str| {
+        client.call("redshift", operation, json!({})).unwrap()["DataShares"].clone()
+    };
+    let status = |share: &Value| share["DataShareAssociations"][0]["Status"].clone();
+    let own = describe(&admin, "DescribeDataSharesForProducer");
+    assert_eq!(status(&own[0]), "PENDING_AUTHORIZATION");
+    assert_eq!(describe(&consumer, "DescribeDataSharesForConsumer"), json!([]));
+    let arn = own[0]["DataShareArn"].clone();
+    let named = json!({ "namespaceName": "there" });
+    let namespace = consumer.call("redshift_serverless", "GetNamespace", named).unwrap();
+    let namespace = namespace["namespace"]["namespaceArn"].clone();
+    let associate = json!({ "DataShareArn": arn, "ConsumerArn": namespace });
+    let early = consumer.call("redshift", "AssociateDataShareConsumer", associate.clone());
+    assert_eq!(code(early), ("InvalidDataShareFault".to_owned(), 400));
+    let authorise = json!({ "DataShareArn": arn, "ConsumerIdentifier": "222222222222" });
+    let foreign = consumer.call("redshift", "AuthorizeDataShare", authorise.clone());
+    assert_eq!(code(foreign), ("InvalidDataShareFault".to_owned(), 400));
+    let given = admin.call("redshift", "AuthorizeDataShare", authorise.clone()).unwrap();
+    assert_eq!(status(&given), "AUTHORIZED");
+    assert_eq!(status(&describe(&consumer, "DescribeDataSharesForConsumer")[0]), "AVAILABLE");
+    let taken = consumer.call("redshift", "AssociateDataShareConsumer", associate).unwrap();
+    assert_eq!(status(&taken), "ACTIVE");
+    assert_eq!(taken["DataShareAssociations"][0]["ConsumerIdentifier"], namespace);
+    assert_eq!(status(&describe(&admin, "DescribeDataShares")[0]), "ACTIVE");
+    let leave = json!({ "DataShareArn": arn, "ConsumerArn": namespace });
+    consumer.call("redshift", "DisassociateDataShareConsumer", leave).unwrap();
+    assert_eq!(status(&describe(&consumer, "DescribeDataSharesForConsumer")[0]), "AVAILABLE");
+    admin.call("redshift", "DeauthorizeDataShare", authorise).unwrap();
+    assert_eq!(describe(&consumer, "DescribeDataSharesForConsumer"), json!([]));
+    let missing = json!({
+        "DataShareArn": format!("{}x", arn.as_str().unwrap()),
+        "ConsumerIdentifier": "222222222222" });
+    let missing = admin.call("redshift", "AuthorizeDataShare", missing);
+    assert_eq!(code(missing), ("InvalidDataShareFault".to_owned(), 400));
+}

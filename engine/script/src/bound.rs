@@ -8,7 +8,7 @@ use piton_core::catalogue::{self, ModelFacts};
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::secret::Origin;
 use piton_models::validate::{Problem, ProblemKind, fill_absent, validate};
-use piton_models::{Model, suggest};
+use piton_models::{Model, Protocol, suggest};
 use rhai::{Dynamic, Map, NativeCallContext};
 use serde_json::Value;
 
@@ -56,14 +56,12 @@ fn bind(model: &'static Model, service: &str, script_name: &str) -> Option<Bound
         idempotent: operation.idempotent,
         readonly: operation.readonly,
     };
-    let reviewed = catalogue::reviewed(service, script_name);
-    let reviewed_token = reviewed.and_then(|reviewed| reviewed.token_member.clone());
     Some(Bound {
         model,
         input: operation.input.as_ref().map(|reference| reference.shape.as_str()),
         output: operation.output.as_ref().map(|reference| reference.shape.as_str()),
         class: catalogue::class(service, script_name, facts),
-        token_member: reviewed_token.or_else(|| flagged.map(str::to_owned)),
+        token_member: catalogue::token_member(service, script_name, flagged).map(str::to_owned),
         pages: model.paginators.contains_key(&operation.name),
     })
 }
@@ -141,12 +139,21 @@ pub(crate) struct Found {
     pub(crate) input: Option<&'static str>,
     /// Shape of the answer.
     pub(crate) output: Option<&'static str>,
+    /// The member that the engine fills with a token.
+    pub(crate) token: Option<&'static str>,
 }
 
 /// The operation that a method means, or what is wrong with its name.
 pub(crate) fn lookup(service: &str, method: &str) -> Result<Found, Diagnostic> {
-    let (Bound { model, input, output, .. }, ..) = bound(service, method)?;
-    Ok(Found { model, input: *input, output: *output })
+    let (Bound { model, input, output, token_member, .. }, ..) = bound(service, method)?;
+    Ok(Found { model, input: *input, output: *output, token: token_member.as_deref() })
+}
+
+/// Whether the SDK sends unions to this service without the names of their members: the serializer
+/// of its `query` crates does.
+pub(crate) fn loses_unions(model: &Model) -> bool {
+    model.metadata.protocol() == Protocol::Query
+        && piton_models::services().contains(&model.script_name.as_str())
 }
 
 /// Whether a service has an operation of this name, all pages of it included.
@@ -199,7 +206,12 @@ fn check(
     input: &Value,
 ) -> Native<()> {
     let problems = match bound.input {
-        Some(shape) => validate(bound.model, shape, input, &|value| Origin::of(value).is_some()),
+        Some(shape) => {
+            let mut problems =
+                validate(bound.model, shape, input, &|value| Origin::of(value).is_some());
+            problems.extend(unfilled(bound, shape, input));
+            problems
+        }
         None if input.as_object().is_none_or(serde_json::Map::is_empty) => return Ok(()),
         None => vec![Problem {
             path: String::new(),
@@ -224,6 +236,24 @@ fn check(
     let session = Session::current();
     let place = session.place(context);
     Err(failure::raise_at(&session, diagnostic, place))
+}
+
+/// Required members that the model flags as a token and the catalogue knows to be none: nobody fills
+/// them.
+fn unfilled(bound: &Bound, shape: &str, input: &Value) -> Vec<Problem> {
+    let shape = bound.model.shape(shape);
+    let is_missing = |name: &&String| {
+        shape.member_named(name).is_some_and(|member| member.idempotency_token)
+            && bound.token_member.as_deref() != Some(name.as_str())
+            && input.get(name.as_str()).is_none_or(Value::is_null)
+    };
+    let missing = shape.required.iter().filter(is_missing).map(|name| Problem {
+        path: name.clone(),
+        kind: ProblemKind::MissingMember,
+        message: format!("`{name}` is required"),
+        hint: None,
+    });
+    missing.collect()
 }
 
 /// The code of a problem.

@@ -3,6 +3,7 @@
 //! Rhai takes the file that is being evaluated from the caller; a closure written in one file and
 //! called from another would report positions of the wrong one. Here it gets its own file back.
 
+use piton_core::diagnostic::Place;
 use rhai::{
     Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position,
 };
@@ -46,6 +47,11 @@ impl<'a> Callback<'a> {
             &self.global,
             self.position,
         )
+    }
+
+    /// Where the native function was called.
+    pub(crate) fn place(&self, session: &Session) -> Option<Place> {
+        session.place(&self.context())
     }
 
     /// Calls it with arguments.

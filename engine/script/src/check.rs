@@ -4,19 +4,25 @@
 //! modules as far as that is certain; what is not known is not checked here, and again at run time.
 //!
 //! Inside: `tree` is the program as it is read, `ty` what is known of values, `infer` and `expr`
-//! follow them, `aws`, `methods`, `natives` and `states` know what calls take and answer, `names` has
-//! the rules that need no values, `template` looks into templates.
+//! follow them, `aws`, `methods`, `natives`, `children`, `states`, `caught` and `columns` know what calls
+//! take and answer, `names` and `spelling` have the rules that need no values, `template` looks into templates,
+//! `watch` tells editors what is known at a place.
 
 mod aws;
+mod caught;
+mod children;
+mod columns;
 mod expr;
 mod infer;
 mod methods;
 mod names;
 mod natives;
+mod spelling;
 mod states;
 mod template;
 mod tree;
 mod ty;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,6 +37,10 @@ use rhai::Position;
 use tree::Tree;
 use ty::Spot;
 
+pub(crate) use natives::options;
+pub use watch::Receiver;
+pub(crate) use watch::receivers;
+
 /// Everything that is wrong with a program that loads, in order of file, line and column. Errors
 /// stop a run, warnings do not.
 pub fn check(program: &Program) -> Vec<Diagnostic> {
@@ -38,7 +48,11 @@ pub fn check(program: &Program) -> Vec<Diagnostic> {
         let tree = Tree::new(program.compiled());
         let mut inference = Inference::new(&tree);
         let findings = inference.run();
-        let mut problems = settled(&tree, findings);
+        let (mut problems, seen) = settled(&tree, findings);
+        let slips = spelling::check(&tree, &seen).into_iter();
+        problems.extend(
+            slips.map(|(spot, slip)| slip.at(tree.files[spot.file].source.place(spot.position))),
+        );
         problems.extend(unused_params(program, &inference));
         for file in 0..tree.files.len() {
             let source = tree.files[file].source;
@@ -98,7 +112,7 @@ pub fn check_files(name: &str, files: Vec<ProgramFile>) -> Vec<Diagnostic> {
 }
 
 /// What loading says, and what the checker says of as much as could be loaded.
-fn all(gathered: Gathered) -> Vec<Diagnostic> {
+pub(crate) fn all(gathered: Gathered) -> Vec<Diagnostic> {
     let Gathered { program, mut problems } = gathered;
     let Some(program) = program else { return problems };
     let is_declared = problems.iter().all(|problem| problem.code != Code::Declaration);
@@ -112,27 +126,33 @@ fn all(gathered: Gathered) -> Vec<Diagnostic> {
     sorted(&program, problems)
 }
 
-/// The problems that stand once every call was followed.
-fn settled(tree: &Tree<'_>, findings: Vec<Finding>) -> Vec<Diagnostic> {
-    let good: BTreeSet<Spot> = findings
-        .iter()
-        .filter_map(|finding| match finding {
-            Finding::Good(spot) => Some(*spot),
-            Finding::Problem { .. } => None,
-        })
-        .collect();
+/// The problems that stand once every call was followed, and the places that need no further look:
+/// of those problems, and of what was read well.
+fn settled(tree: &Tree<'_>, findings: Vec<Finding>) -> (Vec<Diagnostic>, BTreeSet<Spot>) {
+    let good = |finding: &Finding| match finding {
+        Finding::Good(spot) => Some(*spot),
+        Finding::Possible(_) | Finding::Problem { .. } => None,
+    };
+    let mut seen: BTreeSet<Spot> = findings.iter().filter_map(good).collect();
+    let excused = |finding: &Finding| match finding {
+        Finding::Good(spot) | Finding::Possible(spot) => Some(*spot),
+        Finding::Problem { .. } => None,
+    };
+    let excused: BTreeSet<Spot> = findings.iter().filter_map(excused).collect();
     let mut said = BTreeSet::new();
     let mut problems = Vec::new();
     for finding in findings {
         let Finding::Problem { spot, diagnostic, excusable } = finding else { continue };
-        let is_excused = excusable.is_some_and(|read| good.contains(&read));
-        let is_new = said.insert((spot, diagnostic.code.as_str(), diagnostic.message.clone()));
-        if !is_excused && is_new {
+        if excusable.is_some_and(|read| excused.contains(&read)) {
+            continue;
+        }
+        seen.extend(excusable.into_iter().chain([spot]));
+        if said.insert((spot, diagnostic.code.as_str(), diagnostic.message.clone())) {
             let source = tree.files[spot.file].source;
             problems.push(diagnostic.at(source.place(spot.position)));
         }
     }
-    problems
+    (problems, seen)
 }
 
 fn unused_params(program: &Program, inference: &Inference<'_>) -> Vec<Diagnostic> {

@@ -1,13 +1,58 @@
 //! The literal `runbook(#{...})` at the beginning of a script, read without running it.
 
+use std::collections::BTreeMap;
+
 use piton_core::diagnostic::{Code, Diagnostic, Place};
 use piton_models::suggest;
 use rhai::{AST, Expr, Position, Stmt};
 use serde_json::Value;
 
 use crate::literal::{Kind, Literal, NotLiteral};
-use crate::params;
 use crate::source::Source;
+use crate::words::FunctionOption;
+use crate::{engine, params, program};
+
+/// Members of the declaration, of an account in it, and of a parameter.
+const MEMBERS: [&str; 4] = ["title", "summary", "accounts", "params"];
+const ACCOUNT_MEMBERS: [&str; 3] = ["doc", "many", "created_here"];
+const PARAM_MEMBERS: [&str; 10] = [
+    "type",
+    "preset",
+    "sandbox_preset",
+    "doc",
+    "pattern",
+    "choices",
+    "enum",
+    "optional",
+    "min",
+    "max",
+];
+/// Names of the types of parameters.
+const TYPES: [&str; ParamType::ALL.len()] = {
+    let mut names = [""; ParamType::ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = ParamType::ALL[index].as_str();
+        index += 1;
+    }
+    names
+};
+
+/// The members that a part of the declaration takes; `nested` is the way there.
+pub(crate) fn members(nested: &[&str]) -> Vec<FunctionOption> {
+    let (known, needed): (&[&'static str], &[&str]) = match nested {
+        [] => (&MEMBERS, &["title"]),
+        ["accounts", _] => (&ACCOUNT_MEMBERS, &[]),
+        ["params", _] => (&PARAM_MEMBERS, &["type"]),
+        _ => return Vec::new(),
+    };
+    let member = |name: &&'static str| FunctionOption {
+        name,
+        required: needed.contains(name),
+        choices: if *name == "type" { &TYPES } else { &[] },
+    };
+    known.iter().map(member).collect()
+}
 
 /// What a runbook says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,12 +73,58 @@ impl Declaration {
         self.params.iter().find(|param| param.name == name)
     }
 
-    /// What is wrong with an account alias: nothing, when it is declared.
-    pub(crate) fn undeclared(&self, alias: &str) -> Option<Diagnostic> {
-        let known = || self.accounts.iter().map(|account| account.alias.as_str());
-        if known().any(|declared| declared == alias) {
-            return None;
+    /// What is wrong with the use of an account alias: nothing, when it is declared and the call says
+    /// which account is meant exactly where the alias stands for several.
+    pub(crate) fn misused(&self, alias: &str, of_account: bool) -> Option<Diagnostic> {
+        let declared = self.accounts.iter().find(|account| account.alias == alias);
+        let Some(declared) = declared else { return Some(self.undeclared(alias)) };
+        let wrong = |message: String, hint: String| {
+            Some(Diagnostic::error(Code::BadArgument, message).hint(hint))
+        };
+        match (declared.many, of_account) {
+            (true, false) => wrong(
+                format!("`{alias}` stands for several accounts"),
+                format!("say which: aws(\"{alias}\", account_id)"),
+            ),
+            (false, true) => wrong(
+                format!("`{alias}` stands for one account"),
+                format!("declare `{alias}: #{{ many: true }}`, or leave out the account id"),
+            ),
+            (true, true) | (false, false) => None,
         }
+    }
+
+    /// What is wrong with the accounts that a runbook gets which this one calls: `given` has the
+    /// aliases of this one, by those of the other that are called otherwise.
+    pub(crate) fn cannot_lend(
+        &self,
+        called: &Self,
+        given: &BTreeMap<String, String>,
+    ) -> Option<Diagnostic> {
+        let has = |alias: &&String| called.accounts.iter().any(|known| known.alias == **alias);
+        if let Some(unknown) = given.keys().find(|alias| !has(alias)) {
+            return Some(called.undeclared(unknown));
+        }
+        called.accounts.iter().find_map(|wanted| {
+            let own = given.get(&wanted.alias).unwrap_or(&wanted.alias);
+            let (alias, id) = own.split_once('/').map_or((own.as_str(), None), |(alias, id)| {
+                (alias, Some(id))
+            });
+            let is_declared = self.accounts.iter().any(|account| account.alias == alias);
+            if !is_declared && !given.contains_key(&wanted.alias) {
+                let message = format!(
+                    "the called runbook needs the account `{alias}`, which this one does not declare"
+                );
+                let hint = format!("say which it is: #{{ accounts: #{{ {alias}: \"...\" }} }}");
+                return Some(Diagnostic::error(Code::UnknownAlias, message).hint(hint));
+            }
+            // An alias of many passes on whole, to an alias of many.
+            self.misused(alias, id.is_some() || wanted.many)
+        })
+    }
+
+    fn undeclared(&self, alias: &str) -> Diagnostic {
+        let known = || self.accounts.iter().map(|account| account.alias.as_str());
         let message = format!("the runbook declares no account `{alias}`");
         let hint = match suggest::nearest(alias, known()) {
             Some(near) => format!("did you mean \"{near}\"?"),
@@ -42,7 +133,7 @@ impl Declaration {
             }
             None => format!("declared: {}", known().collect::<Vec<_>>().join(", ")),
         };
-        Some(Diagnostic::error(Code::UnknownAlias, message).hint(hint))
+        Diagnostic::error(Code::UnknownAlias, message).hint(hint)
     }
 }
 
@@ -53,7 +144,7 @@ pub struct AccountSpec {
     pub alias: String,
     /// Who this is.
     pub doc: String,
-    /// It may stand for several accounts.
+    /// It stands for several accounts: the script says which.
     pub many: bool,
     /// The run itself makes it: it is bound at its first use.
     pub created_here: bool,
@@ -103,7 +194,7 @@ impl ParamType {
     ];
 
     /// The name in declarations.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Int => "int",
@@ -162,6 +253,17 @@ pub(crate) fn read(ast: &AST, source: &Source) -> Result<Declaration, Vec<Diagno
     if reader.problems.is_empty() { Ok(declaration) } else { Err(reader.problems) }
 }
 
+/// What can be read of the declaration in a script that may not be complete: as much of it as is
+/// right. Nothing when the text does not parse.
+pub fn sketch(path: &str, text: &str) -> Option<Declaration> {
+    program::on_deep_stack(|| {
+        let ast = engine::engine().ok()?.compile(text).ok()?;
+        let source = Source::new(path, text);
+        let mut reader = Reader { source: &source, problems: Vec::new() };
+        Some(reader.declaration(&ast))
+    })
+}
+
 struct Reader<'a> {
     source: &'a Source,
     problems: Vec<Diagnostic>,
@@ -204,8 +306,7 @@ impl Reader<'_> {
                 return Declaration::default();
             }
         };
-        let known = ["title", "summary", "accounts", "params"];
-        let Some(mut members) = self.members(literal, "the declaration", &known) else {
+        let Some(mut members) = self.members(literal, "the declaration", &MEMBERS) else {
             return Declaration::default();
         };
         let title = self.text(&mut members, "title");
@@ -279,9 +380,10 @@ impl Reader<'_> {
         let mut accounts = Vec::new();
         for (alias, position, literal) in self.entries(literal, "accounts") {
             self.check_name(&alias, position, "an account alias");
-            let known = ["doc", "many", "created_here"];
             let owner = format!("the account `{alias}`");
-            let Some(mut members) = self.members(literal, &owner, &known) else { continue };
+            let Some(mut members) = self.members(literal, &owner, &ACCOUNT_MEMBERS) else {
+                continue;
+            };
             accounts.push(AccountSpec {
                 doc: self.text(&mut members, "doc").unwrap_or_default(),
                 many: self.boolean(&mut members, "many"),
@@ -324,20 +426,9 @@ impl Reader<'_> {
     }
 
     fn param(&mut self, name: String, at: Position, literal: Literal) -> Option<ParamSpec> {
-        let known = [
-            "type",
-            "preset",
-            "sandbox_preset",
-            "doc",
-            "pattern",
-            "choices",
-            "enum",
-            "optional",
-            "min",
-            "max",
-        ];
         self.check_name(&name, at, "a parameter");
-        let mut members = self.members(literal, &format!("the parameter `{name}`"), &known)?;
+        let mut members =
+            self.members(literal, &format!("the parameter `{name}`"), &PARAM_MEMBERS)?;
         let preset = take(&mut members, "preset");
         let sandbox_preset = take(&mut members, "sandbox_preset");
         let spec = ParamSpec {

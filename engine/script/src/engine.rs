@@ -3,6 +3,7 @@
 //! There is no file resolver, no clock, no `eval` and no functions by computed name: what a program
 //! can do is what its text says. The optimizer is off, since it removes positions and calls.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use rhai::packages::{
@@ -10,8 +11,8 @@ use rhai::packages::{
     CorePackage, LogicPackage, MoreStringPackage, Package as _,
 };
 use rhai::{
-    Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, ParseError, Position, Scope,
-    Shared, Token,
+    Engine, EvalAltResult, LexError, Module, ModuleResolver, OptimizationLevel, ParseError,
+    Position, Scope, Shared, Token,
 };
 
 use crate::failure::{Native, Raise};
@@ -52,12 +53,20 @@ pub(crate) fn engine() -> Result<Engine, ParseError> {
 }
 
 /// Rhai reserves `call` for calling closures, which also works when it is an ordinary word; as an
-/// ordinary word it can be the key of an option.
+/// ordinary word it can be the key of an option. `params` is refused after a dot: Rhai's parser
+/// panics at a word of the language there.
 #[expect(deprecated, reason = "Rhai marks what it may change so; the version is pinned")]
 fn free_words(engine: &mut Engine) {
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if word.as_str() == "call" => Token::Identifier(word),
-        other => other,
+    engine.on_parse_token(|token, _, _| {
+        thread_local!(static AFTER_DOT: Cell<bool> = const { Cell::new(false) });
+        let after_dot = AFTER_DOT.replace(matches!(token, Token::Period | Token::Elvis));
+        match token {
+            Token::Reserved(word) if word.as_str() == "call" => Token::Identifier(word),
+            Token::Identifier(word) if after_dot && word.as_str() == params::WORD => {
+                Token::LexError(LexError::UnexpectedInput(word.to_string()).into())
+            }
+            other => other,
+        }
     });
 }
 

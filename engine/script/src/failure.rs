@@ -61,7 +61,7 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-fn raise_halt(session: &Session, context: &NativeCallContext<'_>, halt: Halt) -> Raise {
+pub(crate) fn raise_halt(session: &Session, context: &NativeCallContext<'_>, halt: Halt) -> Raise {
     match halt {
         Halt::Stop => suspend::halt(Halted::Stopped),
         Halt::Script(error) => error.0,
@@ -110,6 +110,23 @@ pub(crate) fn bad_argument_hint(
     raise(context, Diagnostic::error(Code::BadArgument, message).hint(hint))
 }
 
+/// What an error that is no map would be as one.
+pub(crate) fn error_map(diagnostic: &Diagnostic) -> Map {
+    let thrown = Thrown {
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message.clone(),
+        service: None,
+        operation: None,
+        http_status: None,
+        request_id: None,
+        retryable: false,
+        key: None,
+        details: serde_json::Value::Null,
+        diagnostic: None,
+    };
+    script_map(&Recorded { thrown, place: None, from_host: false })
+}
+
 fn throw(session: &Session, recorded: Recorded) -> Raise {
     let mut value = Dynamic::from_map(script_map(&recorded));
     value.set_tag(session.record(recorded));
@@ -132,6 +149,7 @@ fn script_map(recorded: &Recorded) -> Map {
         ("retryable", thrown.retryable.into()),
         ("key", text(&thrown.key)),
         ("details", value::from_json(thrown.details.clone())),
+        ("branch", Dynamic::UNIT),
     ]
     .into_iter()
     .map(|(name, value): (&str, Dynamic)| (name.into(), value))

@@ -4,13 +4,21 @@
 //! All methods block: scripts run on a thread of their own. A method that returns [`Halt::Stop`]
 //! has kept its reason; the evaluation then ends at once and nothing in the script can catch it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use piton_core::account::AccountRef;
 use piton_core::catalogue::Class;
 use piton_core::diagnostic::{Diagnostic, Place};
+pub use piton_core::entry::GroupKind;
 use piton_core::gate::{GateKind, OnExpire};
+use piton_core::key::Key;
 use piton_core::secret::Origin;
 use piton_core::time::{Span, Timestamp};
 use serde_json::{Map, Value};
+
+use crate::Program;
+use crate::params::Bound;
 
 /// Why a method has no value.
 #[derive(Debug)]
@@ -116,15 +124,27 @@ pub enum Keep {
     Digest,
 }
 
+/// The service that runs a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryEngine {
+    /// The Redshift Data API.
+    DataApi,
+    /// Athena.
+    Athena,
+}
+
 /// Options of `query`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuerySpec {
+    /// Who runs it.
+    pub engine: QueryEngine,
     /// One SQL statement.
     pub sql: String,
-    /// Target members of ExecuteStatement: `ClusterIdentifier` or `WorkgroupName`, `Database`,
-    /// `SecretArn` or `DbUser`, `StatementName`.
+    /// Where it runs, by the service's own members. Data API: `ClusterIdentifier` or
+    /// `WorkgroupName`, `Database`, `SecretArn` or `DbUser`, `StatementName`. Athena: `WorkGroup`,
+    /// `Database`, `Catalog`.
     pub target: Map<String, Value>,
-    /// Named parameters.
+    /// Named parameters; the Data API's alone.
     pub parameters: Map<String, Value>,
     /// How much is kept; absent means all in the sandbox, a digest against AWS.
     pub keep: Option<Keep>,
@@ -182,6 +202,84 @@ pub struct SettledRule {
     pub by: Option<String>,
 }
 
+/// A group of concurrent branches that the script asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// What the script called.
+    pub by: GroupKind,
+    /// Names of the branches, in their order.
+    pub names: Vec<String>,
+    /// What people see of the items of `parallel_map`; empty for `parallel`.
+    pub labels: Vec<String>,
+    /// How many run at a time.
+    pub max: usize,
+    /// How many may fail before the group does.
+    pub tolerate: usize,
+    /// Begin with one at a time, and double while all succeed.
+    pub ramp: bool,
+}
+
+/// How a branch ended, as far as the script sees it.
+#[derive(Debug)]
+pub enum BranchEnd {
+    /// Its closure returned.
+    Returned,
+    /// It raised an error; the host's own, when it was one.
+    Raised(Option<Box<Thrown>>),
+    /// The host stopped it with [`Halt::Stop`].
+    Stopped,
+    /// Its evaluation cannot go on: an endless loop, or a mistake in Piton.
+    Broken,
+}
+
+/// What a group of branches comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupEnd {
+    /// The branch whose error the script gets; nothing when it gets the results.
+    pub raised: Option<usize>,
+    /// Entry of the group.
+    pub key: Key,
+}
+
+/// Concurrent branches that are going on. The script layer has the threads and the closures, the host
+/// says who may go on.
+pub trait Branches: Send + Sync {
+    /// The next branch that may begin; waits while none may. Nothing when no more will begin, and all
+    /// that began are over.
+    fn next(&self) -> Option<usize>;
+
+    /// The host of a branch that may begin.
+    fn host(&self, index: usize) -> Arc<dyn Host>;
+
+    /// Runs a branch on the present thread, which is its own, when its turn comes.
+    fn run(&self, index: usize, body: &mut dyn FnMut() -> BranchEnd);
+
+    /// A branch that may begin and cannot, for want of a thread.
+    fn abandon(&self, index: usize, why: &str);
+
+    /// What the group comes to, when [`Branches::next`] has none left.
+    fn close(&self) -> Result<GroupEnd, Halt>;
+}
+
+/// A runbook that the script calls.
+#[derive(Debug, Clone)]
+pub struct ChildSpec {
+    /// The runbook, as the script writes it.
+    pub runbook: String,
+    /// What it is.
+    pub program: Program,
+    /// Parameters as the script gave them, handles in place of secrets.
+    pub given: Value,
+    /// The same, bound to the runbook's declaration.
+    pub params: Bound,
+    /// Secret parameters that the script gave as handles.
+    pub handles: Vec<(String, Origin)>,
+    /// Aliases of the runbook that are called otherwise in the script's own.
+    pub accounts: BTreeMap<String, String>,
+    /// Where the script calls.
+    pub place: Option<Place>,
+}
+
 /// A closure of the script, called with no arguments.
 pub type Callback<'a> = &'a mut dyn FnMut() -> Result<Value, Halt>;
 
@@ -236,6 +334,15 @@ pub trait Host: Send + Sync {
 
     /// A gate; `settled` is the call of `settled_by`. Returns the decision.
     fn gate(&self, spec: GateSpec, settled: Option<Callback<'_>>) -> Result<Value, Halt>;
+
+    /// Opens a group of concurrent branches.
+    fn branches(self: Arc<Self>, spec: GroupSpec) -> Result<Box<dyn Branches>, Halt>;
+
+    /// Drives another runbook to its end, as a run of its own, and returns its outputs.
+    fn call_runbook(self: Arc<Self>, spec: ChildSpec) -> Result<Value, Halt>;
+
+    /// Holds a lock until the run ends.
+    fn lock(&self, name: &str) -> Result<(), Halt>;
 
     /// Records the calls that the callback makes as the compensation of the last mutating call.
     fn undo(&self, record: Callback<'_>) -> Result<(), Halt>;

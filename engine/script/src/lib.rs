@@ -7,21 +7,27 @@
 //! - [`program`]: the script with its modules, assets and templates; where they come from.
 //! - [`declaration`]: the literal `runbook(#{...})` header; [`params`]: parameters against it.
 //! - [`check`](mod@check): what is wrong with a program, before anything is sent.
+//! - [`draft`]: the same of a program that is open in an editor; [`words`]: what the language has.
+//! - [`explain`]: what is known of an operation.
 //! - [`evaluate`]: one evaluation from the top.
 //! - [`host`]: what a script asks of whoever drives it.
 //!
 //! Inside: `engine` sets Rhai up; `prelude` is what scripts can call; `bound` is the way of an AWS
 //! call; `value` turns script values into plain data and back; `session` is the evaluation that the
 //! present thread is in, `suspend` what ends it; `failure` makes errors and `raised` reads them;
-//! `source` finds places, `rules` refuses what cannot work before anything runs.
+//! `called` finds the runbooks that a runbook calls; `source` finds places, `duplicate` the first of two members, `rules` refuses what cannot work before anything runs.
 
 mod bound;
 mod callback;
+mod called;
 pub mod check;
 pub mod declaration;
+pub mod draft;
+mod duplicate;
 mod embedded;
 mod engine;
 pub mod evaluate;
+pub mod explain;
 mod failure;
 pub mod host;
 mod literal;
@@ -35,7 +41,9 @@ mod session;
 mod source;
 mod suspend;
 mod value;
+pub mod words;
 
 pub use check::check;
+pub use draft::Draft;
 pub use evaluate::{Evaluation, Raised, evaluate};
 pub use program::Program;

@@ -90,6 +90,19 @@ fn unknown(declaration: &Declaration, name: &str) -> Diagnostic {
     }
 }
 
+/// A parameter that nobody gave.
+pub(crate) fn not_given(declaration: &Declaration, name: &str) -> Diagnostic {
+    match declaration.param(name) {
+        Some(spec) => missing(spec),
+        None => unknown(declaration, name),
+    }
+}
+
+/// What is wrong with the name of a parameter.
+pub(crate) fn unknown_name(declaration: &Declaration, name: &str) -> Option<Diagnostic> {
+    declaration.param(name).is_none().then(|| unknown(declaration, name))
+}
+
 fn bad(spec: &ParamSpec, problem: &str) -> Diagnostic {
     let message = format!("the parameter `{}` {problem}", spec.name);
     let diagnostic = Diagnostic::error(Code::BadParameter, message);

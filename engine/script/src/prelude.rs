@@ -4,7 +4,9 @@
 //! as they come and checked here, so that a wrong one is said in the words of this language.
 
 pub(crate) mod accounts;
-mod calls;
+mod branches;
+pub(crate) mod calls;
+mod children;
 mod collections;
 mod csv;
 pub(crate) mod data;
@@ -23,13 +25,17 @@ pub(crate) const USAGE: &[(&str, &str)] = &[
     ("approve", "approve(name) or approve(name, #{ show, from, need, ... })"),
     ("artifact", "artifact(name, text)"),
     ("asset", "asset(\"file of the runbook's folder\")"),
-    ("aws", "aws(\"alias\")"),
+    ("aws", "aws(\"alias\") or aws(\"alias\", account_id)"),
+    ("call_runbook", "call_runbook(\"name or path\", #{ ... }, #{ accounts: #{ ... } })"),
     ("ensure", "ensure(condition, message)"),
     ("fail", "fail(message)"),
+    ("lock", "lock(name)"),
     ("manual", "manual(name, #{ instructions, evidence, ... })"),
     ("note", "note(text)"),
     ("now", "now()"),
     ("output", "output(name, value)"),
+    ("parallel", "parallel(#{ first: || ..., second: || ... })"),
+    ("parallel_map", "parallel_map(list, |item| ..., #{ max, tolerate, ramp })"),
     ("parse_csv", "parse_csv(text) or parse_csv(text, #{ separator, header })"),
     ("parse_json", "parse_json(text)"),
     ("query", "query(account, #{ sql, target: #{ ... } })"),
@@ -51,10 +57,14 @@ pub(crate) const USAGE: &[(&str, &str)] = &[
 pub(crate) const DURABLE: &[&str] = &[
     "approve",
     "artifact",
+    "call_runbook",
+    "lock",
     "manual",
     "note",
     "now",
     "output",
+    "parallel",
+    "parallel_map",
     "print",
     "query",
     "random_password",
@@ -77,7 +87,9 @@ pub(crate) fn usage(name: &str) -> Option<&'static str> {
 pub(crate) fn module() -> Module {
     let mut module = Module::new();
     accounts::register(&mut module);
+    branches::register(&mut module);
     calls::register(&mut module);
+    children::register(&mut module);
     collections::register(&mut module);
     data::register(&mut module);
     gates::register(&mut module);

@@ -14,10 +14,13 @@ use piton_core::ports::ProgramFile;
 use piton_models::suggest;
 use rhai::{AST, Engine, ParseErrorType, Position};
 
+use crate::called::{self, Shelf};
 use crate::declaration::{self, Declaration};
 use crate::evaluate::STACK_BYTES;
+use crate::prelude::params;
+use crate::rules::AliasUse;
 use crate::source::Source;
-use crate::{embedded, engine, rules};
+use crate::{duplicate, embedded, engine, rules};
 
 /// Larger files are data, and no part of a program.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -76,6 +79,8 @@ pub(crate) struct Compiled {
     /// Closures by Rhai's name, to the script that wrote them.
     closures: HashMap<String, usize>,
     functions: BTreeSet<String>,
+    /// Runbooks that the scripts call, as they write them.
+    called: BTreeMap<String, Program>,
 }
 
 impl Program {
@@ -156,6 +161,11 @@ impl Compiled {
             .find_map(|path| self.script_at(&path))
     }
 
+    /// A runbook that the scripts call.
+    pub(crate) fn called(&self, runbook: &str) -> Option<&Program> {
+        self.called.get(runbook)
+    }
+
     /// The file of a closure.
     pub(crate) fn home_of(&self, function: &str) -> Option<&str> {
         self.closures.get(function).map(|at| self.scripts[*at].source.path())
@@ -172,9 +182,10 @@ impl Compiled {
         self.other_files().find(|file| file.path == path).map(|file| file.text.as_str())
     }
 
-    /// Files that are no scripts.
+    /// Files that are no scripts, those of called runbooks left out.
     pub(crate) fn other_files(&self) -> impl Iterator<Item = &ProgramFile> {
-        self.files.iter().filter(|file| self.script_at(&file.path).is_none())
+        let is_own = |file: &&ProgramFile| !called::is_called(&file.path);
+        self.files.iter().filter(is_own).filter(|file| self.script_at(&file.path).is_none())
     }
 
     pub(crate) fn place(&self, file: &str, position: Position) -> Option<Place> {
@@ -206,12 +217,12 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    fn nothing(problem: Diagnostic) -> Self {
+    pub(crate) fn nothing(problem: Diagnostic) -> Self {
         Self { program: None, problems: vec![problem] }
     }
 
     /// The program, when nothing is wrong with it.
-    fn whole(self) -> Result<Program, Vec<Diagnostic>> {
+    pub(crate) fn whole(self) -> Result<Program, Vec<Diagnostic>> {
         match self.program {
             Some(program) if self.problems.is_empty() => Ok(program),
             _ => Err(self.problems),
@@ -221,6 +232,11 @@ impl Gathered {
 
 /// See [`Program::from_folder_or_file`].
 pub(crate) fn gather_path(path: &Path) -> Gathered {
+    gather_path_for(path, &[])
+}
+
+/// The same for a chain of runbooks that call each other.
+pub(crate) fn gather_path_for(path: &Path, callers: &[String]) -> Gathered {
     let script = match script_path(path) {
         Ok(script) => script,
         Err(problem) => return Gathered::nothing(problem),
@@ -232,17 +248,29 @@ pub(crate) fn gather_path(path: &Path) -> Gathered {
         Err(error) => return Gathered::nothing(unreadable(&script, &error)),
     };
     let main = ProgramFile { path: format!("{stem}.rhai"), text };
-    let owns_folder = folder
-        .canonicalize()
-        .is_ok_and(|folder| folder.file_name().is_some_and(|name| name == stem.as_str()));
+    let owns_folder = owns(&folder, &stem);
     match files_below(&folder, owns_folder) {
-        Ok(beside) => load(&stem, main, beside, !owns_folder),
+        Ok(beside) => {
+            let shelf = Shelf::folder(&folder, &main.path, callers);
+            load(&stem, main, beside, !owns_folder, shelf)
+        }
         Err(error) => Gathered::nothing(unreadable(&folder, &error)),
     }
 }
 
+/// Whether a script of this name owns the folder that it is in.
+pub(crate) fn owns(folder: &Path, stem: &str) -> bool {
+    let folder = folder.canonicalize();
+    folder.is_ok_and(|folder| folder.file_name().is_some_and(|name| name == stem))
+}
+
 /// See [`Program::packaged`].
 pub(crate) fn gather_packaged(name: &str) -> Gathered {
+    gather_packaged_for(name, &[])
+}
+
+/// The same for a chain of runbooks that call each other.
+pub(crate) fn gather_packaged_for(name: &str, callers: &[String]) -> Gathered {
     let Some(mut files) = packaged_files(name) else {
         return Gathered::nothing(not_packaged(name));
     };
@@ -253,23 +281,31 @@ pub(crate) fn gather_packaged(name: &str) -> Gathered {
     };
     let main = files.remove(at);
     files.retain(|file| is_part(&file.path));
-    load(name, main, files, false)
+    load(name, main, files, false, Shelf::packaged(name, callers))
 }
 
 /// See [`Program::from_files`].
 pub(crate) fn gather_files(name: &str, files: Vec<ProgramFile>) -> Gathered {
-    let mut files = files.into_iter();
+    let (own, called) = called::split(files);
+    let mut files = own.into_iter();
     let Some(main) = files.next() else {
         let message = format!("the program of `{name}` has no files");
         return Gathered::nothing(Diagnostic::error(Code::RunbookNotFound, message));
     };
-    let mut loader = Loader::new(files.collect(), false);
+    let mut loader = Loader::new(files.collect(), false, Shelf::stored(called));
     loader.standard_from_binary = false;
     on_deep_stack(|| loader.load(name, main))
 }
 
-fn load(name: &str, main: ProgramFile, beside: Vec<ProgramFile>, only_named: bool) -> Gathered {
-    let mut loader = Loader::new(beside, only_named);
+/// A program of a script and what may belong to it; standard modules are the binary's.
+pub(crate) fn load(
+    name: &str,
+    main: ProgramFile,
+    beside: Vec<ProgramFile>,
+    only_named: bool,
+    shelf: Shelf,
+) -> Gathered {
+    let mut loader = Loader::new(beside, only_named, shelf);
     on_deep_stack(|| loader.load(name, main))
 }
 
@@ -292,20 +328,25 @@ struct Loader {
     /// Of those, only what the scripts' texts name belongs to the program.
     only_named: bool,
     standard_from_binary: bool,
+    /// Where called runbooks come from.
+    shelf: Shelf,
+    called: BTreeMap<String, Program>,
     scripts: Vec<Script>,
     methods: BTreeSet<String>,
     /// Account aliases that the scripts write out, with their places.
-    aliases: Vec<(String, Option<Place>)>,
+    aliases: Vec<(AliasUse, Option<Place>)>,
     texts: BTreeSet<String>,
     problems: Vec<Diagnostic>,
 }
 
 impl Loader {
-    fn new(beside: Vec<ProgramFile>, only_named: bool) -> Self {
+    fn new(beside: Vec<ProgramFile>, only_named: bool, shelf: Shelf) -> Self {
         Self {
             beside: beside.into_iter().map(|file| (file.path, file.text)).collect(),
             only_named,
             standard_from_binary: true,
+            shelf,
+            called: BTreeMap::new(),
             scripts: Vec::new(),
             methods: BTreeSet::new(),
             aliases: Vec::new(),
@@ -337,11 +378,10 @@ impl Loader {
         };
         let declaration = match declaration::read(&script.ast, &script.source) {
             Ok(declaration) => {
-                let undeclared = self
-                    .aliases
-                    .drain(..)
-                    .filter_map(|(alias, place)| Some(declaration.undeclared(&alias)?.at(place)));
-                self.problems.extend(undeclared);
+                let wrong = self.aliases.drain(..).filter_map(|(used, place)| {
+                    Some(declaration.misused(&used.alias, used.of_account)?.at(place))
+                });
+                self.problems.extend(wrong);
                 declaration
             }
             Err(problems) => {
@@ -359,7 +399,13 @@ impl Loader {
         let mut ast = match engine.compile(source.text()) {
             Ok(ast) => ast,
             Err(error) => {
-                self.problems.push(syntax_error(&source, error.err_type(), error.position()));
+                let (problem, position) = (error.err_type(), error.position());
+                if let ParseErrorType::DuplicatedProperty(name) = problem {
+                    let first = duplicate::first_of_two(engine, source.text(), position, name);
+                    let first = first.map(|first| syntax_error(&source, problem, first));
+                    self.problems.extend(first);
+                }
+                self.problems.push(syntax_error(&source, problem, position));
                 return Vec::new();
             }
         };
@@ -384,9 +430,25 @@ impl Loader {
                 Err(problem) => self.problems.push(problem.at(source.place(*position))),
             }
         }
-        self.aliases.extend(
-            survey.aliases.into_iter().map(|(alias, position)| (alias, source.place(position))),
-        );
+        for position in survey.computed_calls {
+            let message = "the runbook that `call_runbook` calls is a literal text";
+            let problem = Diagnostic::error(Code::NotCallable, message);
+            let hint = "a run owns its program: what it calls is part of it from the start";
+            self.problems.push(problem.hint(hint).at(source.place(position)));
+        }
+        for (runbook, position) in survey.called {
+            if self.called.contains_key(&runbook) {
+                continue;
+            }
+            match self.shelf.program(&runbook) {
+                Ok(program) => drop(self.called.insert(runbook, program)),
+                Err(problem) => self.problems.push(problem.at(source.place(position))),
+            }
+        }
+        self.aliases.extend(survey.aliases.into_iter().map(|used| {
+            let place = source.place(used.position);
+            (used, place)
+        }));
         self.methods.extend(survey.methods);
         self.texts.extend(survey.texts);
         self.scripts.push(Script { source, ast });
@@ -438,10 +500,14 @@ impl Loader {
         for script in &scripts[1..] {
             others.insert(script.source.path().to_owned(), script.source.text().to_owned());
         }
+        let called = std::mem::take(&mut self.called);
+        for (runbook, program) in &called {
+            let files = program.files().iter();
+            others.extend(files.map(|file| (called::path(runbook, &file.path), file.text.clone())));
+        }
         let others = others.into_iter().map(|(path, text)| ProgramFile { path, text });
         let files: Vec<ProgramFile> = std::iter::once(main).chain(others).collect();
-        let parts = files.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]);
-        let digest = Digest::of_parts(parts);
+        let digest = piton_core::evidence::program_digest(&files);
         let (closures, functions) = index(&scripts);
         Compiled {
             name: name.to_owned(),
@@ -452,6 +518,7 @@ impl Loader {
             scripts,
             closures,
             functions,
+            called,
         }
     }
 }
@@ -476,7 +543,7 @@ fn index(scripts: &[Script]) -> (HashMap<String, usize>, BTreeSet<String>) {
 }
 
 /// The path in the program that an import means.
-fn resolve(importer: &str, path: &str) -> Result<String, Diagnostic> {
+pub(crate) fn resolve(importer: &str, path: &str) -> Result<String, Diagnostic> {
     let wrong = |message: String| {
         Err(Diagnostic::error(Code::ModuleNotFound, message).hint(
             "write \"std/name\" for a standard module, \"./name\" for a file beside the script",
@@ -508,7 +575,7 @@ fn resolve(importer: &str, path: &str) -> Result<String, Diagnostic> {
 
 fn syntax_error(source: &Source, error: &ParseErrorType, position: Position) -> Diagnostic {
     let place = source.place(position);
-    let is_params = source.has_name_at(position, "params");
+    let is_params = source.has_name_at(position, params::WORD);
     let (code, hint) = match error {
         ParseErrorType::VariableUndefined(name) => (
             Code::UndefinedName,
@@ -539,7 +606,7 @@ fn syntax_error(source: &Source, error: &ParseErrorType, position: Position) -> 
     }
 }
 
-fn script_path(path: &Path) -> Result<PathBuf, Diagnostic> {
+pub(crate) fn script_path(path: &Path) -> Result<PathBuf, Diagnostic> {
     let not_found = |message: String| Diagnostic::error(Code::RunbookNotFound, message);
     let script = match path.is_dir() {
         true => {
@@ -558,7 +625,7 @@ fn script_path(path: &Path) -> Result<PathBuf, Diagnostic> {
     }
 }
 
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
@@ -579,12 +646,12 @@ fn not_packaged(name: &str) -> Diagnostic {
 }
 
 /// Tests, the world and the description of a runbook are not part of what it runs.
-fn is_part(path: &str) -> bool {
+pub(crate) fn is_part(path: &str) -> bool {
     !path.ends_with(".test.rhai") && path != "world.toml" && path != "README.md"
 }
 
 /// Text files of a folder that may belong to a program, by path inside it.
-fn files_below(folder: &Path, recursively: bool) -> io::Result<Vec<ProgramFile>> {
+pub(crate) fn files_below(folder: &Path, recursively: bool) -> io::Result<Vec<ProgramFile>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut files = Vec::new();
     collect(folder, "", recursively, &mut files)?;

@@ -27,6 +27,13 @@ pub(crate) fn step_frame(name: &str) -> String {
     format!("{STEP}{name}`")
 }
 
+const BRANCH: &str = "branch `";
+
+/// The name of the frame that a branch is.
+pub(crate) fn branch_frame(name: &str) -> String {
+    format!("{BRANCH}{name}`")
+}
+
 /// Rhai's names of closures begin like that and say nothing to people.
 const CLOSURE: &str = "anon$";
 
@@ -59,7 +66,7 @@ struct Trail<'a> {
     /// The file in which the next position lies.
     file: &'a str,
     frames: Vec<Frame>,
-    /// The last frame is a step: the closure that is its body says nothing new.
+    /// The last frame is a step or a branch: the closure that is its body says nothing new.
     in_step: bool,
 }
 
@@ -76,7 +83,7 @@ impl<'a> Trail<'a> {
                     if !(self.in_step && is_closure) {
                         self.enter(if is_closure { "closure" } else { name }, *position);
                     }
-                    self.in_step = name.starts_with(STEP);
+                    self.in_step = name.starts_with(STEP) || name.starts_with(BRANCH);
                     if let Some(home) = self.program.home_of(name) {
                         self.file = home;
                     } else if let Some(known) = self.program.script_at(source) {

@@ -16,12 +16,27 @@ pub(crate) struct Survey {
     pub(crate) imports: Vec<(String, Position)>,
     /// Imports whose path is computed.
     pub(crate) computed_imports: Vec<Position>,
+    /// Runbooks that are called, with their positions.
+    pub(crate) called: Vec<(String, Position)>,
+    /// Calls of runbooks that are not written out.
+    pub(crate) computed_calls: Vec<Position>,
     /// Account aliases that are written out, with their positions.
-    pub(crate) aliases: Vec<(String, Position)>,
+    pub(crate) aliases: Vec<AliasUse>,
     /// Names that are called on something.
     pub(crate) methods: BTreeSet<String>,
     /// Texts in the file: a lone script names its assets by them.
     pub(crate) texts: BTreeSet<String>,
+}
+
+/// An account alias that a script writes out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AliasUse {
+    /// The alias.
+    pub(crate) alias: String,
+    /// The call says which of several accounts is meant.
+    pub(crate) of_account: bool,
+    /// Where the alias is.
+    pub(crate) position: Position,
 }
 
 /// A node of a syntax tree.
@@ -35,6 +50,17 @@ pub(crate) enum Node<'a> {
 pub(crate) fn survey(ast: &AST) -> Survey {
     let mut survey = Survey::default();
     let mut see = |node: Node<'_>| match node {
+        Node::Statement(Stmt::FnCall(call, position))
+        | Node::Expression(Expr::FnCall(call, position))
+            if !call.is_qualified() && call.name == "call_runbook" =>
+        {
+            match call.args.first() {
+                Some(Expr::StringConstant(runbook, position)) => {
+                    survey.called.push((runbook.to_string(), *position));
+                }
+                _ => survey.computed_calls.push(*position),
+            }
+        }
         Node::Statement(Stmt::Import(import, _)) => match &import.0 {
             Expr::StringConstant(path, position) => {
                 survey.imports.push((path.to_string(), *position));
@@ -49,14 +75,22 @@ pub(crate) fn survey(ast: &AST) -> Survey {
         }
         Node::Expression(Expr::FnCall(call, _)) if !call.is_qualified() && call.name == "aws" => {
             if let Some(Expr::StringConstant(alias, position)) = call.args.first() {
-                survey.aliases.push((alias.to_string(), *position));
+                survey.aliases.push(AliasUse {
+                    alias: alias.to_string(),
+                    of_account: call.args.len() > 1,
+                    position: *position,
+                });
             }
         }
         _ => {}
     };
     everything(ast, &mut |node, _| see(node));
     survey.imports.sort_by_key(|(_, position)| *position);
-    survey.aliases.sort_by_key(|(_, position)| *position);
+    survey.called.sort_by_key(|(_, position)| *position);
+    survey.called.dedup();
+    survey.computed_calls.sort();
+    survey.computed_calls.dedup();
+    survey.aliases.sort_by_key(|used| used.position);
     survey.aliases.dedup();
     survey
 }

@@ -15,13 +15,19 @@ use crate::host::Host;
 use crate::program::Compiled;
 use crate::suspend::{self, Saved};
 
-/// How many thrown errors are remembered: a script holds a few at a time.
-const REMEMBERED: usize = 64;
+/// How many thrown errors are remembered: a script holds a few at a time, in each branch.
+const REMEMBERED: usize = 1024;
 
 /// One evaluation.
 pub(crate) struct Session {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) program: Arc<Compiled>,
+    common: Arc<Common>,
+}
+
+/// What the branches of an evaluation share.
+#[derive(Default)]
+struct Common {
     /// Modules by path, evaluated at their first import.
     modules: Mutex<HashMap<String, Shared<Module>>>,
     thrown: Mutex<Thrown>,
@@ -53,13 +59,12 @@ impl Drop for Entered {
 
 impl Session {
     pub(crate) fn new(host: Arc<dyn Host>, program: Arc<Compiled>) -> Self {
-        Self {
-            host,
-            program,
-            modules: Mutex::default(),
-            thrown: Mutex::default(),
-            bug: Mutex::default(),
-        }
+        Self { host, program, common: Arc::default() }
+    }
+
+    /// The session of a branch, with a host of its own.
+    pub(crate) fn of_branch(&self, host: Arc<dyn Host>) -> Self {
+        Self { host, program: Arc::clone(&self.program), common: Arc::clone(&self.common) }
     }
 
     /// Makes this the session of the present thread. `limit` is how many operations the script may
@@ -89,16 +94,16 @@ impl Session {
     }
 
     pub(crate) fn module(&self, path: &str) -> Option<Shared<Module>> {
-        lock(&self.modules).get(path).cloned()
+        lock(&self.common.modules).get(path).cloned()
     }
 
     pub(crate) fn keep_module(&self, path: &str, module: Shared<Module>) {
-        lock(&self.modules).insert(path.to_owned(), module);
+        lock(&self.common.modules).insert(path.to_owned(), module);
     }
 
     /// Remembers a thrown error; the number marks the map that the script gets.
     pub(crate) fn record(&self, recorded: Recorded) -> i32 {
-        let mut thrown = lock(&self.thrown);
+        let mut thrown = lock(&self.common.thrown);
         thrown.next = thrown.next.checked_add(1).unwrap_or(1);
         if thrown.recent.len() == REMEMBERED {
             thrown.recent.pop_front();
@@ -112,7 +117,7 @@ impl Session {
     pub(crate) fn recall(&self, value: &Dynamic) -> Option<Recorded> {
         let number = value.tag();
         let map = value.as_map_ref().ok()?;
-        let thrown = lock(&self.thrown);
+        let thrown = lock(&self.common.thrown);
         let (_, recorded) = thrown.recent.iter().find(|(known, _)| *known == number)?;
         let same = |name: &str, text: &str| {
             map.get(name)
@@ -126,11 +131,11 @@ impl Session {
 
     /// Keeps the diagnostic of a panic; the first one counts.
     pub(crate) fn report_bug(&self, diagnostic: Diagnostic) {
-        lock(&self.bug).get_or_insert(diagnostic);
+        lock(&self.common.bug).get_or_insert(diagnostic);
     }
 
     pub(crate) fn bug(&self) -> Option<Diagnostic> {
-        lock(&self.bug).clone()
+        lock(&self.common.bug).clone()
     }
 }
 

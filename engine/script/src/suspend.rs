@@ -58,6 +58,11 @@ pub(crate) fn restore(saved: &Saved) {
     });
 }
 
+/// How many operations the script may take between two durable calls.
+pub(crate) fn limit() -> u64 {
+    GAUGE.with(|gauge| gauge.limit.get())
+}
+
 pub(crate) fn halted() -> Halted {
     GAUGE.with(|gauge| gauge.halted.get())
 }

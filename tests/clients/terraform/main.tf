@@ -1,4 +1,5 @@
-# Terraform's own provider against the sandbox: identity, a role that DataZone takes, a domain.
+# Terraform's own provider against the sandbox: identity, a role that DataZone takes, a domain. A data
+# lake is in `lake.tf`.
 
 terraform {
   required_providers {
@@ -20,10 +21,14 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_region_validation      = true
   skip_credentials_validation = false
+  s3_use_path_style           = true
 
   endpoints {
+    athena         = var.endpoint
     datazone       = var.endpoint
+    glue           = var.endpoint
     iam            = var.endpoint
+    s3             = var.endpoint
     secretsmanager = var.endpoint
     sts            = var.endpoint
   }

@@ -187,4 +187,7 @@ fn roles_of_several_accounts_are_filled_in() {
     let role = account.role(member.as_deref(), Some("cn-north-1")).unwrap();
     assert_eq!(role.as_deref(), Some("arn:aws-cn:iam::222222222222:role/R"));
     assert!(account.role(None, None).is_err());
+    let alias = AccountRef::alias("consumer");
+    let error = block_on(aws.identify(&alias)).unwrap_err();
+    assert!(matches!(error, IdentifyError::Unusable { .. }), "{error:?}");
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use console::{Style, Term};
+use piton_script::explain::{self, MemberView, OperationView};
 
-use super::views::{FoundView, MemberView, OperationRow, OperationView, ServiceView, ServicesView};
+use super::views::{FoundView, OperationRow, ServiceView, ServicesView};
 use crate::console as out;
 
 /// How wide a page is where there is no terminal to ask, and what it keeps to on a very narrow or a
@@ -17,9 +18,6 @@ const FOUND_MAX: usize = 20;
 const FACT: usize = 14;
 /// How far the columns of members may reach before the rest gets too narrow.
 const NAME_MAX: usize = 44;
-
-/// A bound from here on is the largest number of a type, and bounds nothing.
-const UNBOUNDED: f64 = 2_147_483_647.0;
 
 /// What the page is written on.
 struct Paper {
@@ -97,17 +95,30 @@ pub(super) fn services(view: &ServicesView) -> String {
             push_line(&mut text, &line);
         }
     }
-    let with_gaps = || view.services.iter().filter(|row| !row.left_out.is_empty());
-    if with_gaps().next().is_some() {
-        paper.heading(&mut text, "Left out: in the model, and not in this version of the SDK");
+    let gaps = view.services.iter().map(|row| (row.sdk.as_deref(), row.left_out));
+    push_left_out(&paper, &mut text, gaps);
+    text
+}
+
+/// What the models have and the SDK's crates have not, with the crate whose version is the reason.
+fn push_left_out<'v>(
+    paper: &Paper,
+    text: &mut String,
+    rows: impl Iterator<Item = (Option<&'v str>, &'v [&'v str])>,
+) {
+    let mut rows = rows.filter(|(_, left_out)| !left_out.is_empty()).peekable();
+    if rows.peek().is_some() {
+        paper.heading(
+            text,
+            "Left out: in the model, and not yet in this version of the SDK's crate",
+        );
     }
-    for row in with_gaps() {
-        let said = format!("{}: {}", row.service, row.left_out.join(", "));
+    for (sdk, left_out) in rows {
+        let said = format!("{}: {}", sdk.unwrap_or("no crate"), left_out.join(", "));
         for (index, line) in wrapped(&said, paper.width.saturating_sub(4)).iter().enumerate() {
-            push_line(&mut text, &format!("{}{line}", if index == 0 { "  " } else { "    " }));
+            push_line(text, &format!("{}{line}", if index == 0 { "  " } else { "    " }));
         }
     }
-    text
 }
 
 /// The list of a service's operations.
@@ -115,6 +126,8 @@ pub(super) fn service(view: &ServiceView) -> String {
     let rows: Vec<Vec<String>> = view.operations.iter().map(|row| cells(row, false)).collect();
     let mut text = out::table(&["operation", "class", "pages", "taken back by"], &rows);
     text.push('\n');
+    let gap = (view.sdk.as_deref(), view.left_out);
+    push_left_out(&Paper::of_stdout(), &mut text, std::iter::once(gap));
     text
 }
 
@@ -152,7 +165,9 @@ pub(super) fn operation(view: &OperationView) -> String {
         push_line(&mut text, "AWS advises against new uses.");
     }
     push_line(&mut text, "");
-    facts(&paper, &mut text, view);
+    for fact in explain::facts(view) {
+        paper.fact(&mut text, fact.what, &fact.said);
+    }
     let names = name_width(&view.input, 1).max(name_width(&view.output, 1)).min(NAME_MAX);
     for (title, members) in [("Input", &view.input), ("Output", &view.output)] {
         if !members.is_empty() {
@@ -172,62 +187,6 @@ pub(super) fn operation(view: &OperationView) -> String {
         push_line(&mut text, &format!("  {line}"));
     }
     text
-}
-
-fn facts(paper: &Paper, text: &mut String, view: &OperationView) {
-    let class = match &view.why {
-        Some(why) => format!("{}: {why}", view.class),
-        None => view.class.to_owned(),
-    };
-    paper.fact(text, "class", &class);
-    if let Some(token) = &view.token {
-        paper.fact(text, "token", &format!("{token}, filled by the engine"));
-    }
-    if let Some(find) = &view.found_by {
-        let key = view.natural_key.join(", ");
-        let key = if key.is_empty() { "none".to_owned() } else { key };
-        paper.fact(text, "natural key", &format!("{key}; looked up by {find}"));
-    }
-    if let Some(inverse) = &view.inverse {
-        let when = match inverse.when.as_object() {
-            Some(when) if !when.is_empty() => {
-                let when: Vec<String> =
-                    when.iter().map(|(place, wanted)| said_condition(place, wanted)).collect();
-                format!(" when {}", when.join(" and "))
-            }
-            _ => String::new(),
-        };
-        paper.fact(text, "taken back by", &format!("{}{when}", inverse.operation));
-    }
-    if let Some(why) = &view.irreversible {
-        paper.fact(text, "irreversible", why);
-    }
-    if let Some(states) = &view.states {
-        let mut parts = Vec::new();
-        let mut done: Vec<&str> = states.ok.iter().map(String::as_str).collect();
-        if !states.gone.is_empty() {
-            done.push("gone");
-        }
-        parts.push(format!("{} {} until {}", states.read, states.path, done.join(" or ")));
-        if !states.progress.is_empty() {
-            parts.push(format!("on the way: {}", states.progress.join(", ")));
-        }
-        if !states.fail.is_empty() {
-            parts.push(format!("failed: {}", states.fail.join(", ")));
-        }
-        paper.fact(text, "states", &parts.join("; "));
-    }
-    if view.pages {
-        paper.fact(text, "pages", &format!("{}_all reads every page", view.operation));
-    }
-}
-
-fn said_condition(place: &str, wanted: &serde_json::Value) -> String {
-    let place = place.trim_start_matches("$input.");
-    match wanted.is_null() {
-        true => format!("{place} is absent"),
-        false => format!("{place} is {wanted}"),
-    }
 }
 
 fn name_width(members: &[MemberView], depth: usize) -> usize {
@@ -252,7 +211,7 @@ fn push_members(
         let width = names.saturating_sub(indent).max(1);
         let name = format!("{:width$}", member.name);
         let column = indent + name.chars().count() + 2;
-        let lines = wrapped(&described(member), paper.width.saturating_sub(column));
+        let lines = wrapped(&explain::described(member), paper.width.saturating_sub(column));
         for (index, line) in lines.iter().enumerate() {
             let start = match index {
                 0 => format!("{:indent$}{}  ", "", paper.name.apply_to(&name)),
@@ -262,46 +221,6 @@ fn push_members(
         }
         push_members(paper, text, &member.members, names, depth + 1);
     }
-}
-
-fn described(member: &MemberView) -> String {
-    let mut parts = vec![member.kind.clone()];
-    if member.required {
-        parts.push("required".to_owned());
-    }
-    parts.extend(bounds(member.min, member.max, member.unit));
-    if member.element_min.is_some() || member.element_max.is_some() {
-        let unit = match member.kind.split_once(" of ") {
-            Some((_, "string")) => Some("characters"),
-            Some((_, held)) if held.contains(" of ") => Some("elements"),
-            _ => None,
-        };
-        let each = bounds(member.element_min, member.element_max, unit);
-        parts.extend(each.map(|each| format!("each {each}")));
-    }
-    if let Some(pattern) = &member.pattern {
-        parts.push(format!("pattern {pattern}"));
-    }
-    if !member.choices.is_empty() {
-        parts.push(format!("one of {}", member.choices.join(", ")));
-    }
-    parts.join(", ")
-}
-
-fn bounds(min: Option<f64>, max: Option<f64>, unit: Option<&str>) -> Option<String> {
-    let max = max.filter(|max| *max < UNBOUNDED);
-    let range = match (min, max) {
-        (None, None) => return None,
-        (Some(min), Some(max)) if min == max => format!("{min}"),
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-        (Some(min), None) => format!("at least {min}"),
-        (None, Some(max)) => format!("at most {max}"),
-    };
-    Some(match unit {
-        Some(unit) if range == "1" => format!("{range} {}", unit.trim_end_matches('s')),
-        Some(unit) => format!("{range} {unit}"),
-        None => range,
-    })
 }
 
 /// A text in lines of a width, broken at spaces; a word that is longer stays whole, so that it can be

@@ -129,7 +129,13 @@ impl Finder {
     }
 
     fn may_be_from(&self, candidate: &Value, sent_at: Timestamp) -> bool {
-        let Some(path) = &self.created else { return true };
+        // A candidate that does not say when it was made cannot be ruled out.
+        !self.is_older(candidate, sent_at)
+    }
+
+    /// Whether a candidate says that it was made before a call that was sent at `sent_at`.
+    pub fn is_older(&self, candidate: &Value, sent_at: Timestamp) -> bool {
+        let Some(path) = &self.created else { return false };
         let created = match part(candidate, path) {
             Value::String(text) => text.parse::<Timestamp>().ok(),
             Value::Number(seconds) => {
@@ -137,8 +143,7 @@ impl Finder {
             }
             _ => None,
         };
-        // A candidate that does not say when it was made cannot be ruled out.
-        created.is_none_or(|created| created.after(CLOCK_SKEW) >= sent_at)
+        created.is_some_and(|created| created.after(CLOCK_SKEW) < sent_at)
     }
 
     /// A candidate's id, for people.

@@ -8,8 +8,13 @@ use crate::support::{create, get, intent, key, machine_with_voids, outcome, read
 
 #[test]
 fn a_voided_call_is_performed_again_as_a_new_attempt_and_the_rest_is_replayed() {
-    let ended = Body::Ended(Ended { end: End::Failed, error: None, retry_from: Some(3) });
-    let retried = Body::Retried(Retried { from_seq: 3, to_seq: 5 });
+    let ended = Body::Ended(Ended {
+        end: End::Failed,
+        error: None,
+        retry_from: Some(3),
+        retry_in: Vec::new(),
+    });
+    let retried = Body::Retried(Retried { from_seq: 3, to_seq: 5, branches: Vec::new() });
     let entries = [
         ("#0", intent("create_project", json!({"name": "a"}))),
         ("#0", outcome(json!({"id": "p1"}))),
@@ -30,8 +35,16 @@ fn a_voided_call_is_performed_again_as_a_new_attempt_and_the_rest_is_replayed() 
 fn what_followed_a_retry_is_replayed_in_its_place() {
     let entries = [
         ("#0", read("get_project", json!({"identifier": "p1"}), json!({"tags": 0}))),
-        ("", Body::Ended(Ended { end: End::Failed, error: None, retry_from: Some(1) })),
-        ("", Body::Retried(Retried { from_seq: 1, to_seq: 2 })),
+        (
+            "",
+            Body::Ended(Ended {
+                end: End::Failed,
+                error: None,
+                retry_from: Some(1),
+                retry_in: Vec::new(),
+            }),
+        ),
+        ("", Body::Retried(Retried { from_seq: 1, to_seq: 2, branches: Vec::new() })),
         ("#0", read("get_project", json!({"identifier": "p1"}), json!({"tags": 4}))),
     ];
     let mut machine = machine_with_voids(&entries, vec![(1, 2)]);

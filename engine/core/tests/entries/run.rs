@@ -23,6 +23,9 @@ fn started() -> Body {
         source: None,
         world: Some("poc-1".to_owned()),
         requester: None,
+        rollback_of: None,
+        parent: None,
+        accounts: std::collections::BTreeMap::new(),
         version: "0.1.0".to_owned(),
     })
 }
@@ -36,7 +39,7 @@ fn resumed() -> Body {
 }
 
 fn ended(end: End, retry_from: Option<u64>) -> Body {
-    Body::Ended(Ended { end, error: None, retry_from })
+    Body::Ended(Ended { end, error: None, retry_from, retry_in: Vec::new() })
 }
 
 fn fold(bodies: Vec<Body>) -> RunSummary {
@@ -73,7 +76,7 @@ fn the_status_follows_the_entries() {
 
 #[test]
 fn a_retry_makes_a_failed_run_run_again_and_keeps_what_it_voids() {
-    let retried = Body::Retried(Retried { from_seq: 2, to_seq: 4 });
+    let retried = Body::Retried(Retried { from_seq: 2, to_seq: 4, branches: Vec::new() });
     let summary = fold(vec![started(), ended(End::Failed, Some(2)), retried]);
     assert_eq!((summary.status, summary.voided), (RunStatus::Running, vec![(2, 4)]));
 }

@@ -69,6 +69,7 @@ pub(crate) fn attempt(operation: &str, input: Value, attempt: u32) -> Body {
         input,
         token: None,
         attempt,
+        before: None,
     })
 }
 

@@ -45,6 +45,7 @@ pub(super) fn intent(key: &str, second: i64) -> Entry {
         input: json!({ "name": "sales", "domainIdentifier": "dzd_1" }),
         token: Some("t-1".to_owned()),
         attempt: 1,
+        before: None,
     });
     entry(key, second, body)
 }
@@ -62,7 +63,7 @@ pub(super) fn outcome(key: &str, second: i64, output: Value) -> Entry {
 }
 
 pub(super) fn ended(second: i64, end: End, retry_from: Option<u64>) -> Entry {
-    entry("", second, Body::Ended(Ended { end, error: None, retry_from }))
+    entry("", second, Body::Ended(Ended { end, error: None, retry_from, retry_in: Vec::new() }))
 }
 
 pub(super) fn new_run(id: &str, script: &str) -> NewRun {
@@ -105,6 +106,9 @@ pub(super) fn start_with(journal: &dyn Journal, run: &NewRun) -> Driven {
         program: run.program,
         world: None,
         requester: Some(person("rita").principal),
+        rollback_of: None,
+        parent: None,
+        accounts: std::collections::BTreeMap::new(),
         version: "0.1.0".to_owned(),
     });
     let first = entry("", 0, body);

@@ -98,7 +98,10 @@ pub fn a_retry_makes_gates_void(open: Open<'_>) {
         ended(5, End::Failed, Some(3)),
     ];
     driven.append(&*journal, &voided);
-    driven.append(&*journal, &[entry("", 6, Body::Retried(Retried { from_seq: 3, to_seq: 7 }))]);
+    driven.append(
+        &*journal,
+        &[entry("", 6, Body::Retried(Retried { from_seq: 3, to_seq: 7, branches: Vec::new() }))],
+    );
     let gates = open().open_gates(&driven.run).unwrap();
     let names: Vec<_> = gates.iter().map(|gate| gate.request.gate.as_str()).collect();
     assert_eq!(names, ["kept"]);
@@ -117,7 +120,10 @@ pub fn a_run_that_ended_asks_nobody(open: Open<'_>) {
     assert_eq!(open().open_gates(&driven.run), Ok(Vec::new()));
     let none = JournalError::NoGate { run: "a1".to_owned(), gate: "publish".to_owned() };
     assert_eq!(journal.post(&driven.run, &approval(&asked, "ann")), Err(none));
-    driven.append(&*journal, &[entry("", 6, Body::Retried(Retried { from_seq: 3, to_seq: 3 }))]);
+    driven.append(
+        &*journal,
+        &[entry("", 6, Body::Retried(Retried { from_seq: 3, to_seq: 3, branches: Vec::new() }))],
+    );
     assert_eq!(open().open_gates(&driven.run).unwrap().len(), 1);
     let by_requester = Mail::Decision(decision(&asked, "rita", Verdict::Approve));
     assert!(matches!(

@@ -1,5 +1,6 @@
 //! The hash chain finds whatever was changed behind the journal's back.
 
+use piton_core::ports::Journal as _;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -67,4 +68,45 @@ fn an_entry_beyond_the_end_is_found() {
                 WHERE seq = 10";
     assert_eq!(first_bad_after(more), Some(11));
     assert_eq!(first_bad_after("UPDATE heads SET hash = zeroblob(32)"), Some(10));
+}
+
+#[test]
+fn every_changed_byte_of_every_entry_is_found() {
+    let home = TempDir::new().unwrap();
+    written(home.path(), 6);
+    let journal = open(home.path()).unwrap();
+    let connection = Connection::open(home.path().join("journal.db")).unwrap();
+    connection.pragma_update(None, "synchronous", "OFF").unwrap();
+    let mut changes = 0;
+    for seq in 1..=6_u32 {
+        for (column, kept) in
+            [("key", "TEXT"), ("kind", "TEXT"), ("body", "TEXT"), ("hash", "BLOB")]
+        {
+            let read = format!("SELECT CAST({column} AS BLOB) FROM entries WHERE seq = ?1");
+            let write = format!("UPDATE entries SET {column} = CAST(?2 AS {kept}) WHERE seq = ?1");
+            let stored: Option<Vec<u8>> =
+                connection.query_row(&read, [seq], |row| row.get(0)).unwrap();
+            let Some(stored) = stored else { continue };
+            for place in 0..stored.len() {
+                let mut changed = stored.clone();
+                changed[place] ^= 1;
+                connection.execute(&write, (seq, &changed)).unwrap();
+                assert_eq!(
+                    journal.verify(&run_id()),
+                    Ok(Some(seq.into())),
+                    "byte {place} of {column}"
+                );
+                changes += 1;
+            }
+            connection.execute(&write, (seq, &stored)).unwrap();
+        }
+        for moved in [-1, 1, 1_000] {
+            let write = "UPDATE entries SET at = at + ?2 WHERE seq = ?1";
+            connection.execute(write, (seq, moved)).unwrap();
+            assert_eq!(journal.verify(&run_id()), Ok(Some(seq.into())));
+            connection.execute(write, (seq, -moved)).unwrap();
+        }
+    }
+    assert_eq!(journal.verify(&run_id()), Ok(None));
+    assert!(changes > 500, "{changes} bytes were changed");
 }

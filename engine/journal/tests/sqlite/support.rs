@@ -46,6 +46,9 @@ pub(crate) fn start(journal: &SqliteJournal) -> (Box<dyn Lease>, RunSummary) {
         program,
         world: None,
         requester: None,
+        rollback_of: None,
+        parent: None,
+        accounts: std::collections::BTreeMap::new(),
         version: "0.1.0".to_owned(),
     };
     let first = Entry { key: None, at: clock()(), body: Body::Started(started) };

@@ -1,22 +1,24 @@
 //! Entries into the data of a report, one kind at a time.
 
+use std::collections::HashMap;
+
 use piton_core::canonical::Digest;
 use piton_core::catalogue::{self, Class};
 use piton_core::entry::{
-    Body, CallResult, Intent, Outcome, Settled, Settlement, StoredEntry, WaitClosed, WaitOpened,
-    WaitResult, WaitTarget,
+    Body, BranchesClosed, BranchesOpened, CallResult, ChildResult, Intent, Outcome, Retried,
+    Settled, Settlement, StoredEntry, WaitClosed, WaitOpened, WaitResult, WaitTarget,
 };
 use piton_core::gate::{Decision, GateRequest, GateResult};
-use piton_core::key::Key;
-use piton_core::ports::{ProgramFile, RunRow};
+use piton_core::key::{Key, branch_name, is_within};
+use piton_core::ports::{ProgramFile, RunId, RunRow};
 use piton_core::secret::masked;
-use piton_core::status::Reason;
+use piton_core::status::{Reason, RunStatus};
 use piton_core::time::{Span, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{
-    Account, Artifact, Call, DecisionRow, Doubt, EvidenceRow, File, Gate, Note, Output, Program,
-    Report, Step, Suspension, Table, Wait, resources, timeline,
+    Account, Artifact, Call, ChildRun, DecisionRow, Doubt, EvidenceRow, File, Gate, Note, Output,
+    Program, Report, Step, Suspension, Table, Wait, picture, resources, timeline,
 };
 
 /// A report that grows entry by entry.
@@ -24,6 +26,10 @@ pub(super) struct Fold {
     report: Report,
     /// Outputs of mutating calls, by position in `report.calls`.
     answers: Vec<(usize, Value)>,
+    /// Groups of branches that are going on: paths by entry.
+    groups: HashMap<String, Vec<String>>,
+    /// When the last entry of a branch was made.
+    last_in: HashMap<String, Timestamp>,
 }
 
 impl Fold {
@@ -38,6 +44,10 @@ impl Fold {
             name: row.name.clone(),
             labels: row.labels.clone(),
             status,
+            rollback_of: summary.rollback_of.clone(),
+            rolled_back_by: summary.rolled_back_by.clone(),
+            parent: summary.parent.clone(),
+            children: Vec::new(),
             sandbox: summary.world.is_some(),
             world: summary.world.clone(),
             program: Program {
@@ -70,17 +80,21 @@ impl Fold {
             notes: Vec::new(),
             outputs: Vec::new(),
             artifacts: Vec::new(),
+            pictures: Vec::new(),
             timeline: timeline::Timeline::default(),
             journal_hash: row.head.hash,
             entries: row.head.seq,
         };
-        Self { report, answers: Vec::new() }
+        Self { report, answers: Vec::new(), groups: HashMap::new(), last_in: HashMap::new() }
     }
 
     /// Takes one more entry, in order.
     pub(super) fn take(&mut self, stored: &StoredEntry) {
         let at = stored.entry.at;
         let key = stored.entry.key.as_ref();
+        if let Some(branch) = key.map(Key::branch).filter(|branch| !branch.is_empty()) {
+            self.last_in.insert(branch.to_owned(), at);
+        }
         let report = &mut self.report;
         match &stored.entry.body {
             Body::Started(started) => {
@@ -117,8 +131,21 @@ impl Fold {
             }
             Body::Suspended(suspended) => self.suspended(at, &suspended.reason),
             Body::Resumed(_) | Body::Ended(_) => self.moves_on(at),
-            Body::Retried(retried) => self.retried(at, retried.from_seq),
-            Body::Sampled(_) | Body::Undo(_) | Body::Cancelled(_) => {}
+            Body::Retried(retried) => self.retried(at, retried),
+            Body::BranchesOpened(group) => self.open_branches(key, group, at),
+            Body::BranchesClosed(closed) => self.close_branches(key, closed, at),
+            Body::Child(child) => {
+                let status = match &child.result {
+                    ChildResult::Outputs(_) => RunStatus::Succeeded,
+                    ChildResult::Failed(failure) => failure.status,
+                };
+                self.child(&child.run, &child.runbook, status, at);
+            }
+            Body::Sampled(_)
+            | Body::Locked(_)
+            | Body::Undo(_)
+            | Body::Cancelled(_)
+            | Body::RolledBack(_) => {}
         }
     }
 
@@ -130,6 +157,7 @@ impl Fold {
         }
         report.resources = resources::created(&report.calls, &self.answers);
         report.timeline = timeline::draw(&report);
+        report.pictures = picture::draw(&report.artifacts);
         report
     }
 
@@ -250,7 +278,7 @@ impl Fold {
             step.took = None;
             return;
         }
-        self.report.steps.push(Step {
+        let step = Step {
             path: path.to_owned(),
             name: name.to_owned(),
             depth: path.matches('/').count(),
@@ -258,14 +286,23 @@ impl Fold {
             started_at: at,
             ended_at: None,
             took: None,
-        });
+        };
+        // Branches go on at the same time: each step comes after what it is inside of.
+        let around = path.rsplit_once('/').map_or("", |(around, _)| around);
+        let last = self.report.steps.iter().rposition(|other| is_within(&other.path, around));
+        let place = last.map_or(self.report.steps.len(), |last| last + 1);
+        self.report.steps.insert(place, step);
     }
 
     fn close_step(&mut self, path: &str, ok: bool, at: Timestamp) {
+        self.end_step(path, if ok { "succeeded" } else { "failed" }, at);
+    }
+
+    fn end_step(&mut self, path: &str, status: &'static str, at: Timestamp) {
         if let Some(step) = self.report.steps.iter_mut().find(|step| step.path == path) {
             step.ended_at = Some(at);
             step.took = Some(at.since(step.started_at));
-            step.status = if ok { "succeeded" } else { "failed" };
+            step.status = status;
         }
     }
 
@@ -362,8 +399,21 @@ impl Fold {
         }
     }
 
+    fn child(&mut self, run: &RunId, runbook: &str, status: RunStatus, at: Timestamp) {
+        let runbook = runbook.to_owned();
+        let child = ChildRun { run: run.clone(), runbook, status, at };
+        match self.report.children.iter_mut().find(|known| known.run == *run) {
+            Some(known) => *known = child,
+            None => self.report.children.push(child),
+        }
+    }
+
     fn suspended(&mut self, at: Timestamp, reason: &Reason) {
-        if let Reason::Doubt { key, operation, question, candidates } = reason {
+        for one in reason.each() {
+            if let Reason::Child { run, runbook, status, .. } = one {
+                self.child(run, runbook, *status, at);
+            }
+            let Reason::Doubt { key, operation, question, candidates } = one else { continue };
             let mut doubt = new_doubt(key.as_str().to_owned(), operation.clone(), at);
             doubt.question = Some(question.clone());
             doubt.candidates = candidates.iter().map(|candidate| candidate.id.clone()).collect();
@@ -379,10 +429,45 @@ impl Fold {
         }
     }
 
-    fn retried(&mut self, at: Timestamp, from_seq: u64) {
+    fn retried(&mut self, at: Timestamp, retried: &Retried) {
         self.moves_on(at);
-        for call in self.report.calls.iter_mut().filter(|call| call.seq >= from_seq) {
+        let is_void =
+            |call: &&mut Call| retried.covers(call.seq, Some(&Key::from_text(call.key.as_str())));
+        for call in self.report.calls.iter_mut().filter(is_void) {
             call.status = "void";
+        }
+    }
+
+    /// Each branch is a step to the reader.
+    fn open_branches(&mut self, key: Option<&Key>, group: &BranchesOpened, at: Timestamp) {
+        self.groups.insert(text_of(key), group.branches.clone());
+        for (index, path) in group.branches.iter().enumerate() {
+            let name = match group.labels.get(index).filter(|label| !label.is_empty()) {
+                Some(label) => format!("[{index}] {label}"),
+                None => format!("[{}]", branch_name(path)),
+            };
+            self.open_step(path, &name, at);
+        }
+    }
+
+    /// Branches have no entries of their own when they end: what happened in them last is their end.
+    fn close_branches(&mut self, key: Option<&Key>, closed: &BranchesClosed, at: Timestamp) {
+        let Some(branches) = self.groups.remove(&text_of(key)) else { return };
+        for (index, path) in (0_u32..).zip(branches) {
+            let ended = self.last_in.remove(&path).unwrap_or(at);
+            let status = if closed.failed.contains(&index) {
+                "failed"
+            } else if closed.stopped.contains(&index) || closed.unstarted.contains(&index) {
+                "stopped"
+            } else {
+                "succeeded"
+            };
+            self.end_step(&path, status, ended);
+            // A branch that was stopped left its steps open.
+            let inside = |step: &&Step| step.ended_at.is_none() && is_within(&step.path, &path);
+            let left: Vec<String> =
+                self.report.steps.iter().filter(inside).map(|step| step.path.clone()).collect();
+            left.iter().for_each(|step| self.end_step(step, "stopped", ended));
         }
     }
 }
@@ -453,8 +538,18 @@ fn reason_words(reason: &Reason) -> String {
         }
         Reason::Unavailable { message } => format!("AWS did not answer: {message}"),
         Reason::Doubt { key, operation, .. } => format!("{operation} at {key} is in doubt"),
+        Reason::NotTakenBack { what, message, .. } => {
+            format!("{what} could not be taken back: {message}")
+        }
+        Reason::Child { run, runbook, status, .. } => {
+            format!("the runbook {runbook}, run {run}, is {status}")
+        }
+        Reason::Lock { name, holder } => format!("run {holder} holds the lock {name}"),
         Reason::Interrupted => "stopped at the terminal".to_owned(),
         Reason::Mismatch { diagnostic } => diagnostic.message.clone(),
+        Reason::Several { reasons } => {
+            reasons.iter().map(reason_words).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 

@@ -129,6 +129,26 @@ pub(crate) fn trust(
     trust
 }
 
+/// What the policy of a resource says about a caller's request.
+pub(crate) fn resource_policy(document: &str, caller: Trustee<'_>, asked: &Asked<'_>) -> Verdict {
+    let mut verdict = Verdict::ImplicitDeny;
+    for statement in statements(document) {
+        let applies = principal_names(&statement, caller) != Trust::No
+            && covers_action(&statement, asked)
+            && covers_resource(&statement, asked);
+        match effect(&statement) {
+            Effect::Deny if applies && conditions_hold(&statement, asked.context, true) => {
+                return Verdict::ExplicitDeny;
+            }
+            Effect::Allow if applies && conditions_hold(&statement, asked.context, false) => {
+                verdict = Verdict::Allow;
+            }
+            Effect::Deny | Effect::Allow => {}
+        }
+    }
+    verdict
+}
+
 /// What is wrong with a policy document, if anything: the text that IAM answers.
 pub(crate) fn malformed(document: &str) -> Option<String> {
     let Ok(value) = serde_json::from_str::<Value>(document) else {

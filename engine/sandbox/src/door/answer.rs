@@ -1,12 +1,12 @@
 //! The way of one request through the sandbox.
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use piton_models::{Model, Operation, Protocol, names, validate};
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::ledger::{self, CallRecord};
+use super::ledger::{self, CallRecord, Origin};
 use super::tokens::{Known, Token};
 use super::{InProcess, ReplyLost, SandboxError, clock, throttle};
 use crate::access::{self, Question};
@@ -89,6 +89,7 @@ impl Visit<'_> {
             Err(fault) => Outcome::refused(fault.clone()),
         };
         let mut response = self.response(&outcome, request_id);
+        self.complete(&world, &input, &mut response);
         self.record(&principal, &outcome, &input, response.status())?;
         if outcome.lost {
             *response.status_mut() = StatusCode::from_u16(599).unwrap_or(response.status());
@@ -183,6 +184,11 @@ impl Visit<'_> {
             "redshift" if missing => "MissingParameter",
             "redshift" => "InvalidParameterValue",
             "iam" | "sts" => "ValidationError",
+            "lakeformation" | "organizations" => "InvalidInputException",
+            "ram" => "InvalidParameterException",
+            "service_quotas" => "IllegalArgumentException",
+            "athena" => "InvalidRequestException",
+            "s3" => "InvalidRequest",
             _ => "ValidationException",
         };
         AwsFault { code: code.to_owned(), message, status: Some(400) }
@@ -256,6 +262,19 @@ impl Visit<'_> {
         })
     }
 
+    /// Adds what every answer of the service has, and takes the body from an answer to HEAD.
+    fn complete(&self, world: &World<'_>, input: &Value, response: &mut Response<Vec<u8>>) {
+        let service = services::by_name(self.service());
+        for (name, value) in service.iter().flat_map(|room| room.answer_headers(world, input)) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        if self.request.method() == Method::HEAD {
+            response.body_mut().clear();
+        }
+    }
+
     fn error(&self, fault: &AwsFault) -> ServiceError {
         let modelled = server::error_status(self.model(), &fault.code);
         ServiceError {
@@ -268,6 +287,12 @@ impl Visit<'_> {
 
     /// The codes that services other than the query ones have for keys they do not know.
     fn sign_in_fault(&self, mut fault: AwsFault) -> AwsFault {
+        if self.service() == "s3" {
+            if fault.code != "ExpiredToken" {
+                "InvalidAccessKeyId".clone_into(&mut fault.code);
+            }
+            return fault;
+        }
         if self.model().metadata.protocol() != Protocol::Query {
             let code = match fault.code.as_str() {
                 "ExpiredToken" => "ExpiredTokenException",
@@ -306,7 +331,11 @@ impl Visit<'_> {
             error: outcome.reply.as_ref().err().map(|fault| fault.code.clone()),
             input: ledger::masked(self.service(), &script_name, input),
         };
-        Ok(ledger::record(self.transaction, &call)?)
+        let origin = Origin {
+            region: &self.credential.region,
+            access_key_id: &self.credential.access_key_id,
+        };
+        Ok(ledger::record(self.transaction, &call, &origin)?)
     }
 }
 
@@ -382,13 +411,16 @@ fn unrouted(
             (status, code, message, service.clone(), asked.clone())
         }
     };
-    let principal =
-        Credential::of(request).map(|credential| credential.access_key_id).unwrap_or_default();
+    let credential = Credential::of(request);
+    let origin = Origin {
+        region: credential.as_ref().map_or("", |credential| &credential.region),
+        access_key_id: credential.as_ref().map_or("", |credential| &credential.access_key_id),
+    };
     let call = CallRecord {
         seq: 0,
         at: timestamp(now),
         account: String::new(),
-        principal,
+        principal: origin.access_key_id.to_owned(),
         service,
         operation,
         mutating: false,
@@ -397,7 +429,7 @@ fn unrouted(
         error: Some(code.to_owned()),
         input: Value::Null,
     };
-    ledger::record(transaction, &call)?;
+    ledger::record(transaction, &call, &origin)?;
     Ok(match speaks_xml(request, &call.service) {
         true => plain_xml(status, code, &message, request_id),
         false => plain(status, code, &message, request_id),

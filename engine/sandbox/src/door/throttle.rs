@@ -9,9 +9,11 @@ use crate::world::{Scope, World, parse_timestamp, timestamp};
 
 const BUCKET: &str = "_throttle/bucket";
 
-/// DataZone's limits by account and region: calls a second, and the operations that have it.
-const LIMITS: [(f64, &[&str]); 3] = [
+/// Limits by account and region: the service, calls a second, and the operations that have it.
+const LIMITS: [(&str, f64, &[&str]); 4] = [
+    ("cloudtrail", 2.0, &["LookupEvents"]),
     (
+        "datazone",
         3.0,
         &[
             "AcceptSubscriptionRequest",
@@ -26,6 +28,7 @@ const LIMITS: [(f64, &[&str]); 3] = [
             "DeleteProjectMembership",
             "DeleteSubscriptionGrant",
             "DeleteSubscriptionRequest",
+            "DeleteSubscriptionTarget",
             "RejectSubscriptionRequest",
             "RevokeSubscription",
             "UpdateEnvironment",
@@ -33,6 +36,7 @@ const LIMITS: [(f64, &[&str]); 3] = [
         ],
     ),
     (
+        "datazone",
         8.0,
         &[
             "CreateDomain",
@@ -40,15 +44,21 @@ const LIMITS: [(f64, &[&str]); 3] = [
             "GetEnvironment",
             "GetEnvironmentCredentials",
             "GetSubscription",
+            "GetSubscriptionGrant",
+            "GetSubscriptionRequestDetails",
+            "GetSubscriptionTarget",
             "ListEnvironmentBlueprints",
             "ListEnvironmentProfiles",
             "ListEnvironments",
             "ListProjectMemberships",
             "ListProjects",
+            "ListSubscriptionGrants",
+            "ListSubscriptionRequests",
+            "ListSubscriptionTargets",
             "ListSubscriptions",
         ],
     ),
-    (10.0, &["PutEnvironmentBlueprintConfiguration", "StartMetadataGenerationRun"]),
+    ("datazone", 10.0, &["PutEnvironmentBlueprintConfiguration", "StartMetadataGenerationRun"]),
 ];
 
 /// Calls left at a moment.
@@ -67,8 +77,8 @@ pub(super) fn take(
 ) -> Result<(), AwsFault> {
     let limit = LIMITS
         .iter()
-        .find(|(_, operations)| service == "datazone" && operations.contains(&operation))
-        .map(|(limit, _)| *limit);
+        .find(|(limited, _, operations)| service == *limited && operations.contains(&operation))
+        .map(|(_, limit, _)| *limit);
     let Some(limit) = limit else { return Ok(()) };
     let bucket = world.get::<Bucket>(scope, BUCKET, operation);
     let left = bucket.map_or(limit, |bucket| {

@@ -91,6 +91,8 @@ impl<'a> Token<'a> {
         let code = match service {
             "datazone" => "ConflictException",
             "secretsmanager" => "ResourceExistsException",
+            "athena" => "InvalidRequestException",
+            "ram" => "IdempotentParameterMismatchException",
             "redshift_data" => "ValidationException",
             _ => "IdempotentParameterMismatch",
         };

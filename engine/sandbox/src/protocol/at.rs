@@ -56,6 +56,16 @@ impl<'a> At<'a> {
             .or(self.shape.location_name.as_deref())
     }
 
+    /// Name of a member's element: what the shape is called as a document does not count.
+    pub(super) fn element_name(self, name: &'a str) -> &'a str {
+        self.member.and_then(|member| member.location_name.as_deref()).unwrap_or(name)
+    }
+
+    /// Name of the root element that the shape has as a document of its own.
+    pub(super) fn root_name(self, name: &'a str) -> &'a str {
+        self.location_name().or(self.member.map(|member| member.shape.as_str())).unwrap_or(name)
+    }
+
     /// Name on the wire of a member called `name`.
     pub(super) fn wire_name(self, name: &'a str) -> &'a str {
         self.location_name().unwrap_or(name)

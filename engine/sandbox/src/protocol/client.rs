@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::at::At;
 use super::json::Decoder;
-use super::{ProtocolError, ServiceError, form, rest, server, xml};
+use super::{ProtocolError, ServiceError, form, rest, rest_xml, server, xml};
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +59,18 @@ pub fn write_request(
             rest::content_type(&mut headers, "application/x-www-form-urlencoded")?;
             body = form::write(model, operation, input).into_bytes();
         }
-        Protocol::RestXml | Protocol::Other => {
+        Protocol::RestXml => {
+            path = rest::write_uri(&operation.http.request_uri, at, input)?;
+            if let Some(at) = at {
+                rest::write_headers(at, input, &mut headers)?;
+                if let Some((bytes, content_type)) = rest_xml::write_request(operation, at, input)?
+                {
+                    rest::content_type(&mut headers, &content_type)?;
+                    body = bytes;
+                }
+            }
+        }
+        Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }
@@ -90,7 +101,9 @@ fn with_host_prefix(
     let mut filled = prefix.to_owned();
     for (name, member) in at.into_iter().flat_map(At::members) {
         if let Some(value) = input.get(name).and_then(Value::as_str) {
-            filled = filled.replace(&format!("{{{}}}", member.wire_name(name)), value);
+            for label in [name, member.wire_name(name)] {
+                filled = filled.replace(&format!("{{{label}}}"), value);
+            }
         }
     }
     match endpoint.split_once("://") {
@@ -115,7 +128,7 @@ pub fn parse_response(
     let at = model.output_shape(operation).map(|shape| At::root(model, shape));
     let mut output = Map::new();
     match model.metadata.protocol() {
-        Protocol::RestJson => {
+        protocol @ (Protocol::RestJson | Protocol::RestXml) => {
             if let Some(at) = at {
                 rest::read_headers(at, response.headers(), &mut output)?;
                 for (name, member) in at.members() {
@@ -129,7 +142,13 @@ pub fn parse_response(
                         output.entry(name.to_owned()).or_insert_with(|| Value::Object(Map::new()));
                     }
                 }
-                rest::read_body(&mut Decoder::default(), at, response.body(), &mut output)?;
+                let body = response.body();
+                match protocol {
+                    Protocol::RestXml => {
+                        rest_xml::read_response(operation, at, body, &mut output)?;
+                    }
+                    _ => rest::read_body(&mut Decoder::default(), at, body, &mut output)?,
+                }
             }
         }
         Protocol::Json => {
@@ -141,7 +160,7 @@ pub fn parse_response(
             let body = String::from_utf8_lossy(response.body());
             return xml::read(model, operation, &body).map(Answer::Success);
         }
-        Protocol::RestXml | Protocol::Other => {
+        Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }
@@ -151,13 +170,23 @@ pub fn parse_response(
 fn parse_error(model: &Model, response: &Response<Vec<u8>>) -> Result<ServiceError, ProtocolError> {
     let status = response.status().as_u16();
     let text = String::from_utf8_lossy(response.body());
-    if model.metadata.protocol() == Protocol::Query {
+    let rest_xml = model.metadata.protocol() == Protocol::RestXml;
+    if rest_xml && text.trim().is_empty() {
+        // An answer to HEAD has no body: the status is all there is.
+        let reason = response.status().canonical_reason().unwrap_or_default();
+        let (code, members) = (reason.replace(' ', ""), Value::Object(Map::new()));
+        return Ok(ServiceError { code, message: String::new(), status, members });
+    }
+    if rest_xml || model.metadata.protocol() == Protocol::Query {
         let (wire, message, element) = xml::read_error(&text)?;
         let found = server::error_shape(model, &wire);
-        let members = match found {
+        let mut members = match found {
             Some((_, shape)) => xml::read_error_members(model, shape, &element)?,
             None => Value::Object(Map::new()),
         };
+        if let (Some((_, shape)), true, Value::Object(members)) = (found, rest_xml, &mut members) {
+            rest::read_headers(At::root(model, shape), response.headers(), members)?;
+        }
         return Ok(ServiceError { code: wire, message, status, members });
     }
     let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);

@@ -1,4 +1,4 @@
-//! What `rest-json` puts outside its JSON body: labels, query parameters, headers, status, payload.
+//! What the `rest` protocols put outside their body: labels, query parameters, headers, status, payload.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -333,19 +333,40 @@ pub(super) fn write_body(
         });
         return Ok(if structure { json(&Value::Object(Map::new())) } else { None });
     };
+    if member.shape.document {
+        return Ok(json(given));
+    }
+    match raw_payload(member, payload, given)? {
+        Some(raw) => Ok(Some(raw)),
+        None => Ok(json(&json::encode(member, given))),
+    }
+}
+
+/// A payload that travels as it is, bytes or text, with its content type; nothing for a structure.
+pub(super) fn raw_payload(
+    member: At<'_>,
+    name: &str,
+    given: &Value,
+) -> Result<Option<(Vec<u8>, String)>, ProtocolError> {
     let raw = |bytes: Vec<u8>, content_type: &str| Some((bytes, content_type.to_owned()));
     Ok(match (member.kind(), given) {
-        _ if member.shape.document => json(given),
         (ShapeKind::Blob, Value::String(text)) => {
-            let bytes = STANDARD.decode(text).map_err(|_| ProtocolError::Kind {
-                path: payload.to_owned(),
-                expected: "base64",
-            })?;
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|_| ProtocolError::Kind { path: name.to_owned(), expected: "base64" })?;
             raw(bytes, "application/octet-stream")
         }
         (ShapeKind::String, Value::String(text)) => raw(text.clone().into_bytes(), "text/plain"),
-        _ => json(&json::encode(member, given)),
+        _ => None,
     })
+}
+
+/// A payload that came as it is: bytes as base64, or text.
+pub(super) fn read_raw(member: At<'_>, body: &[u8]) -> Value {
+    match member.kind() {
+        ShapeKind::Blob => Value::String(STANDARD.encode(body)),
+        _ => Value::String(String::from_utf8_lossy(body).into_owned()),
+    }
 }
 
 /// Values of the body.
@@ -368,10 +389,8 @@ pub(super) fn read_body(
         return Ok(());
     };
     let value = match member.kind() {
-        ShapeKind::Blob => Value::String(STANDARD.encode(body)),
-        ShapeKind::String if !member.shape.document => {
-            Value::String(String::from_utf8_lossy(body).into_owned())
-        }
+        ShapeKind::Blob => read_raw(member, body),
+        ShapeKind::String if !member.shape.document => read_raw(member, body),
         _ if member.shape.document => {
             serde_json::from_slice(body).map_err(|error| ProtocolError::Body(error.to_string()))?
         }
@@ -405,6 +424,7 @@ pub(super) fn match_path(template: &str, path: &str) -> Option<PathMatch> {
         let text = text.strip_suffix('/').unwrap_or(text);
         text.split('/').map(str::to_owned).collect()
     };
+    let folder = path.len() > 1 && path.ends_with('/');
     let (template, path) = (split(template), split(path));
     let mut matched = PathMatch { literals: 0, labels: Vec::new() };
     let mut position = 0;
@@ -422,7 +442,11 @@ pub(super) fn match_path(template: &str, path: &str) -> Option<PathMatch> {
             None => (label, 1),
         };
         let values = path.get(position..position + taken).filter(|values| !values.is_empty())?;
-        let value = percent_decode(&values.join("/"));
+        let mut value = percent_decode(&values.join("/"));
+        // The slash at the end of a greedy label is part of it.
+        if folder && label.ends_with('+') && position + taken == path.len() {
+            value.push('/');
+        }
         if value.is_empty() {
             return None;
         }
@@ -462,7 +486,8 @@ pub(super) fn percent_encode(text: &str, keep: &str, into: &mut String) {
     }
 }
 
-fn percent_decode(text: &str) -> String {
+/// Text without its percent-encoding.
+pub(super) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;

@@ -4,9 +4,12 @@
 //! the host name says. The operation is in `X-Amz-Target`, in the form's `Action`, or in method and
 //! path.
 
-use http::Request;
-use http::header::AUTHORIZATION;
-use piton_models::{Model, Operation, Protocol};
+use std::cmp::Reverse;
+
+use http::header::{AUTHORIZATION, HOST};
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderValue, Request};
+use piton_models::{Location, Model, Operation, Protocol};
 
 use super::rest::{match_path, parse_pairs};
 
@@ -79,6 +82,35 @@ impl Credential {
     }
 }
 
+/// A request to Amazon S3 with its bucket in the path: clients may have it in the host name.
+pub fn addressed(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+    let is_s3 = Credential::of(&request).is_some_and(|credential| credential.service == "s3");
+    let Some(bucket) = is_s3.then(|| bucket_in_host(&request)).flatten() else { return request };
+    let old = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let separator = if old.starts_with("/?") || old == "/" { "" } else { "/" };
+    let new = format!("/{bucket}{separator}{}", old.strip_prefix('/').unwrap_or(old));
+    if let Ok(uri) = new.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The labels before `s3` or before the loopback name: `lake.s3.eu-west-1.amazonaws.com`,
+/// `lake.localhost:4599`.
+fn bucket_in_host(request: &Request<Vec<u8>>) -> Option<String> {
+    let header = request.headers().get(HOST).map(HeaderValue::to_str).and_then(Result::ok);
+    let host = request.uri().host().or(header)?;
+    let host = host.split(':').next().unwrap_or(host).trim_end_matches('.');
+    let bucket = match host.strip_suffix(".localhost") {
+        Some(bucket) => bucket.strip_suffix(".s3").unwrap_or(bucket),
+        None => {
+            let place = host.find(".s3.").or_else(|| host.find(".s3-"))?;
+            &host[..place]
+        }
+    };
+    (!bucket.is_empty() && bucket != "s3").then(|| bucket.to_owned())
+}
+
 /// Where a request goes, and who signed it.
 ///
 /// # Errors
@@ -131,7 +163,8 @@ fn operation<'a>(
     found.ok_or_else(|| RouteError::UnknownOperation { service: model.script_name.clone(), asked })
 }
 
-/// The operation whose template matches with the most literal segments.
+/// The operation whose template matches with the most literal segments; of several with one template,
+/// the one whose required parameters and headers are there.
 fn by_path<'a>(model: &'a Model, request: &Request<Vec<u8>>) -> Option<&'a Operation> {
     let query = parse_pairs(request.uri().query().unwrap_or_default());
     model
@@ -146,8 +179,31 @@ fn by_path<'a>(model: &'a Model, request: &Request<Vec<u8>>) -> Option<&'a Opera
                 return None;
             }
             let matched = match_path(path, request.uri().path())?;
-            Some(((matched.literals, constants.len()), operation))
+            let required = required_outside(model, operation);
+            let complete = required.iter().all(|(location, name)| match location {
+                Location::Header => request.headers().contains_key(*name),
+                _ => query.iter().any(|(key, _)| key == name),
+            });
+            let rank = (matched.literals, constants.len(), complete, required.len());
+            Some((rank, Reverse(operation.deprecated), Reverse(operation.name.as_str()), operation))
         })
-        .max_by_key(|(rank, _)| *rank)
-        .map(|(_, operation)| operation)
+        .max_by_key(|(rank, current, name, _)| (*rank, *current, *name))
+        .map(|(.., operation)| operation)
+}
+
+/// The query parameters and headers that an operation cannot do without, by their names there.
+fn required_outside<'a>(model: &'a Model, operation: &Operation) -> Vec<(Location, &'a str)> {
+    let Some(shape) = model.input_shape(operation) else { return Vec::new() };
+    shape
+        .members
+        .0
+        .iter()
+        .filter(|(name, _)| shape.required.contains(name))
+        .filter_map(|(name, member)| {
+            let location = member
+                .location
+                .filter(|location| matches!(location, Location::Querystring | Location::Header))?;
+            Some((location, member.location_name.as_deref().unwrap_or(name)))
+        })
+        .collect()
 }

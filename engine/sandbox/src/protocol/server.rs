@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::at::At;
 use super::json::Decoder;
-use super::{ProtocolError, ServiceError, form, rest, xml};
+use super::{ProtocolError, ServiceError, form, rest, rest_xml, xml};
 
 /// What a request says.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +52,19 @@ pub fn parse_request(
             let (input, unknown) = form::read(at, &format!("{query}{separator}{body}"))?;
             Ok(Parsed { input, unknown })
         }
-        Protocol::RestXml | Protocol::Other => {
-            Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()))
+        Protocol::RestXml => {
+            let mut input = Map::new();
+            let template = &operation.http.request_uri;
+            rest::read_uri(template, request.uri().path(), query, at, &mut input)?;
+            let whole = rest_xml::unchunked(request);
+            let (body, headers) = whole
+                .as_ref()
+                .map_or((request.body(), request.headers()), |(body, headers)| (body, headers));
+            rest::read_headers(at, headers, &mut input)?;
+            rest_xml::read_body(at, body, &mut input)?;
+            Ok(Parsed { input: Value::Object(input), unknown: Vec::new() })
         }
+        Protocol::Other => Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone())),
     }
 }
 
@@ -90,15 +100,16 @@ pub fn write_response(
                 rest::content_type(response.headers_mut(), &content_type)?;
                 *response.body_mut() = body;
             }
-            let status = at
-                .members()
-                .find(|(_, member)| member.location() == Some(Location::StatusCode))
-                .and_then(|(name, _)| output.get(name)?.as_u64())
-                .and_then(|status| u16::try_from(status).ok());
-            if let Some(status) = status {
-                *response.status_mut() = StatusCode::from_u16(status)
-                    .map_err(|error| ProtocolError::Http(error.to_string()))?;
+            set_status(at, output, &mut response)?;
+        }
+        Protocol::RestXml => {
+            let Some(at) = at else { return Ok(response) };
+            rest::write_headers(at, output, response.headers_mut())?;
+            if let Some((body, content_type)) = rest_xml::write_response(operation, at, output)? {
+                rest::content_type(response.headers_mut(), &content_type)?;
+                *response.body_mut() = body;
             }
+            set_status(at, output, &mut response)?;
         }
         Protocol::Json => {
             rest::content_type(response.headers_mut(), &json_content_type(model))?;
@@ -109,11 +120,29 @@ pub fn write_response(
             rest::content_type(response.headers_mut(), "text/xml")?;
             *response.body_mut() = xml::write(model, operation, output, request_id).into_bytes();
         }
-        Protocol::RestXml | Protocol::Other => {
+        Protocol::Other => {
             return Err(ProtocolError::Unsupported(model.metadata.protocol_name.clone()));
         }
     }
     Ok(response)
+}
+
+/// The status that a member of the output stands for.
+fn set_status(
+    at: At<'_>,
+    output: &Value,
+    response: &mut Response<Vec<u8>>,
+) -> Result<(), ProtocolError> {
+    let status = at
+        .members()
+        .find(|(_, member)| member.location() == Some(Location::StatusCode))
+        .and_then(|(name, _)| output.get(name)?.as_u64())
+        .and_then(|status| u16::try_from(status).ok());
+    if let Some(status) = status {
+        *response.status_mut() =
+            StatusCode::from_u16(status).map_err(|error| ProtocolError::Http(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Writes the answer of an error; one that the model does not know goes out as it is named.
@@ -136,9 +165,12 @@ pub fn write_error(
     let at = shape.map(|shape| At::root(model, shape));
     let headers = response.headers_mut();
     match model.metadata.protocol() {
-        // No service here speaks RestXml; its clients still understand that it is missing.
         Protocol::Query | Protocol::RestXml => {
-            rest::content_type(headers, "text/xml")?;
+            let rest_xml = model.metadata.protocol() == Protocol::RestXml;
+            if let Some(at) = at.filter(|_| rest_xml) {
+                rest::write_headers(at, &error.members, headers)?;
+            }
+            rest::content_type(headers, if rest_xml { "application/xml" } else { "text/xml" })?;
             let xml = xml::write_error(model, shape, error, wire_code, request_id);
             *response.body_mut() = xml.into_bytes();
         }

@@ -1,4 +1,4 @@
-//! The XML that `query` services answer.
+//! XML: what `query` services answer, and the documents of `rest-xml` in both directions.
 
 use piton_models::{Model, Operation, Shape, ShapeKind, TimestampFormat};
 use roxmltree::Node;
@@ -41,9 +41,15 @@ pub(super) fn write_error(
     request_id: &str,
 ) -> String {
     let mut xml = String::new();
-    open(&mut xml, "ErrorResponse", model.metadata.xml_namespace.as_deref());
+    // Amazon S3 alone has nothing around the error.
+    let bare = model.metadata.service_id == "S3";
+    if !bare {
+        open(&mut xml, "ErrorResponse", model.metadata.xml_namespace.as_deref());
+    }
     xml.push_str("<Error>");
-    text_element(&mut xml, "Type", if error.status < 500 { "Sender" } else { "Receiver" });
+    if !bare {
+        text_element(&mut xml, "Type", if error.status < 500 { "Sender" } else { "Receiver" });
+    }
     text_element(&mut xml, "Code", wire_code);
     let at = shape.map(|shape| At::root(model, shape));
     let has_message = at.is_some_and(|at| {
@@ -57,6 +63,11 @@ pub(super) fn write_error(
     }
     if let Some(at) = at {
         write_members(at, &error.members, &mut xml);
+    }
+    if bare {
+        text_element(&mut xml, "RequestId", request_id);
+        xml.push_str("</Error>");
+        return xml;
     }
     xml.push_str("</Error>");
     text_element(&mut xml, "RequestId", request_id);
@@ -103,10 +114,82 @@ fn escape(xml: &mut String, text: &str) {
     }
 }
 
+/// A namespace: its URI and its prefix.
+pub(super) type Namespace<'a> = (&'a str, Option<&'a str>);
+
+/// A document: its root element, in this namespace.
+pub(super) fn write_root(
+    at: At<'_>,
+    name: &str,
+    namespace: Option<Namespace<'_>>,
+    value: &Value,
+    xml: &mut String,
+) {
+    if let Value::Object(given) = value {
+        return write_structure(at, name, namespace, given, xml);
+    }
+    begin(xml, name, namespace);
+    xml.push('>');
+    if let Some(text) = to_text(at, value, TimestampFormat::Iso8601) {
+        escape(xml, &text);
+    }
+    close(xml, name);
+}
+
+/// The beginning of an element, up to its attributes.
+fn begin(xml: &mut String, name: &str, namespace: Option<Namespace<'_>>) {
+    xml.push('<');
+    xml.push_str(name);
+    if let Some((uri, prefix)) = namespace {
+        let prefix = prefix.map(|prefix| format!(":{prefix}")).unwrap_or_default();
+        xml.push_str(&format!(" xmlns{prefix}=\""));
+        escape(xml, uri);
+        xml.push('"');
+    }
+}
+
+/// The namespace that a shape or the member that refers to it has.
+pub(super) fn namespace_of(at: At<'_>) -> Option<Namespace<'_>> {
+    at.xml_namespace().map(|namespace| (namespace.uri.as_str(), namespace.prefix.as_deref()))
+}
+
+fn write_structure(
+    at: At<'_>,
+    name: &str,
+    namespace: Option<Namespace<'_>>,
+    given: &Map<String, Value>,
+    xml: &mut String,
+) {
+    begin(xml, name, namespace);
+    for (member_name, member) in at.members().filter(|(_, member)| member.xml_attribute()) {
+        let text = given
+            .get(member_name)
+            .and_then(|value| to_text(member, value, TimestampFormat::Iso8601));
+        if let Some(text) = text {
+            xml.push_str(&format!(" {}=\"", member.wire_name(member_name)));
+            escape(xml, &text);
+            xml.push('"');
+        }
+    }
+    xml.push('>');
+    for (name, member) in at.members().filter(|(_, member)| in_body(*member)) {
+        if let Some(value) = given.get(name).filter(|value| !value.is_null()) {
+            write_element(member, member.element_name(name), value, xml);
+        }
+    }
+    close(xml, name);
+}
+
+/// Whether a member is an element of the body.
+fn in_body(member: At<'_>) -> bool {
+    !member.xml_attribute() && member.location().is_none()
+}
+
+/// The members of a structure without an element around them.
 fn write_members(at: At<'_>, value: &Value, xml: &mut String) {
-    for (name, member) in at.members().filter(|(_, member)| !member.xml_attribute()) {
+    for (name, member) in at.members().filter(|(_, member)| in_body(*member)) {
         if let Some(value) = value.get(name).filter(|value| !value.is_null()) {
-            write_element(member, member.wire_name(name), value, xml);
+            write_element(member, member.element_name(name), value, xml);
         }
     }
 }
@@ -114,29 +197,7 @@ fn write_members(at: At<'_>, value: &Value, xml: &mut String) {
 fn write_element(at: At<'_>, name: &str, value: &Value, xml: &mut String) {
     match (at.kind(), value) {
         (ShapeKind::Structure, Value::Object(given)) => {
-            xml.push('<');
-            xml.push_str(name);
-            if let Some(namespace) = at.xml_namespace() {
-                match &namespace.prefix {
-                    Some(prefix) => xml.push_str(&format!(" xmlns:{prefix}=\"")),
-                    None => xml.push_str(" xmlns=\""),
-                }
-                escape(xml, &namespace.uri);
-                xml.push('"');
-            }
-            for (member_name, member) in at.members().filter(|(_, member)| member.xml_attribute()) {
-                let text = given
-                    .get(member_name)
-                    .and_then(|value| to_text(member, value, TimestampFormat::Iso8601));
-                if let Some(text) = text {
-                    xml.push_str(&format!(" {}=\"", member.wire_name(member_name)));
-                    escape(xml, &text);
-                    xml.push('"');
-                }
-            }
-            xml.push('>');
-            write_members(at, value, xml);
-            close(xml, name);
+            write_structure(at, name, namespace_of(at), given, xml);
         }
         (ShapeKind::List, Value::Array(list)) => {
             let Some(element) = at.element() else { return };
@@ -219,6 +280,12 @@ pub(super) fn read_error_members(
     read_node(At::root(model, shape), document.root_element())
 }
 
+/// A document's value: its root element as a value of this shape.
+pub(super) fn read_document(at: At<'_>, body: &str) -> Result<Value, ProtocolError> {
+    let document = parse(body)?;
+    read_node(at, document.root_element())
+}
+
 fn parse(body: &str) -> Result<roxmltree::Document<'_>, ProtocolError> {
     roxmltree::Document::parse(body).map_err(|error| ProtocolError::Body(error.to_string()))
 }
@@ -242,7 +309,7 @@ fn read_node(at: At<'_>, node: Node<'_, '_>) -> Result<Value, ProtocolError> {
     Ok(match at.kind() {
         ShapeKind::Structure => {
             let mut object = Map::new();
-            for (name, member) in at.members() {
+            for (name, member) in at.members().filter(|(_, member)| member.location().is_none()) {
                 if let Some(value) = read_member(name, member, node)? {
                     object.insert(name.to_owned(), value);
                 }
@@ -267,7 +334,7 @@ fn read_member(
     member: At<'_>,
     parent: Node<'_, '_>,
 ) -> Result<Option<Value>, ProtocolError> {
-    let wire = member.wire_name(name);
+    let wire = member.element_name(name);
     if member.xml_attribute() {
         let local = wire.rsplit(':').next().unwrap_or(wire);
         let text = parent.attributes().find(|attribute| attribute.name() == local);

@@ -1,23 +1,30 @@
-//! DataZone: domains and who may do what in them, projects, environments over a warehouse,
-//! publishing, and subscriptions.
+//! DataZone: domains and who may do what in them, projects, environments over a warehouse or a data
+//! lake, publishing, and subscriptions, in the domain's own account and in associated ones.
 //!
 //! Faithful where runbooks get hurt: every state machine moves on the virtual clock, what is missing
 //! and what is forbidden answer alike, membership counts beside IAM, and what a data source imports
-//! or a grant hands over is really in the warehouse. V1 domains with warehouse environments in the
-//! domain's own account; groups, data products, custom types and data lake environments are refused
-//! by name.
+//! or a grant hands over is really in the warehouse or the lake. V1 domains; groups, data products
+//! and custom types are refused by name.
 //!
 //! # Layout
-//! - `room`: the documents of one domain, a call inside it, and the errors; `standing`: who may.
-//! - `outside`, `warehouse`: all that DataZone asks of IAM, Secrets Manager, Redshift and SQL.
+//! - `room`: the documents of one domain, a call inside it, and the errors; `standing`: who may;
+//!   `association`: which accounts.
+//! - `outside`, `warehouse`, `lake`: all that DataZone asks of IAM, Secrets Manager, Redshift, Glue,
+//!   Athena, Lake Formation and Amazon S3. `deployments`, `finds`, `fulfil`: what it does with them.
 //! - One file for each kind of thing, with its operations and the events of its state machine.
 
 mod assets;
+mod association;
 mod blueprints;
+mod deployments;
 mod domains;
 mod environments;
+mod finds;
+mod fulfil;
 mod glossary;
 mod grants;
+mod lake;
+mod lake_grants;
 mod listings;
 mod notifications;
 mod outside;
@@ -38,6 +45,7 @@ mod types;
 mod units;
 mod users;
 mod warehouse;
+mod warehouse_environment;
 
 use piton_models::{Model, Shape, ShapeKind};
 use serde_json::Value;
@@ -194,9 +202,10 @@ impl Service for DataZone {
             "domain_made" => domains::made(&room),
             "domain_gone" => domains::gone(&room),
             "project_gone" => projects::gone(&room, id),
-            "environment_checked" => environments::checked(&room, id),
-            "environment_made" => environments::made(&room, id),
-            "environment_gone" => environments::gone(&room, id),
+            "environment_checked" => deployments::checked(&room, id),
+            "environment_made" => deployments::made(&room, id),
+            "environment_gone" => deployments::gone(&room, id),
+            "target_made" => deployments::target_made(&room, id),
             "source_ready" => sources::ready(&room, id),
             "source_scheduled" => sources::scheduled(&room, id),
             "source_gone" => sources::gone(&room, id),

@@ -1,4 +1,5 @@
-//! Redshift: provisioned clusters, their state machine, tags, credentials and datashares.
+//! Redshift: provisioned clusters, their state machine, tags and credentials, and datashares, those of
+//! serverless namespaces included.
 //!
 //! A cluster is created, paused, resized and deleted on the virtual clock; its databases are
 //! [`crate::sql`]'s, under the cluster's namespace uuid. A cluster that is made again under the same
@@ -8,14 +9,19 @@
 mod clusters;
 mod credentials;
 mod datashares;
+mod endpoint;
 mod shown;
 mod state;
 mod tags;
 
 use super::{AwsFault, Call, Reply, Service};
 use crate::world::{Due, World};
+use state::{Status, cluster};
 
-pub(crate) use state::{Cluster, Status, cluster, uuid};
+pub(crate) use clusters::password_rule;
+pub(crate) use datashares::datashare_arn;
+pub(crate) use endpoint::{Endpoint, EndpointName, endpoint};
+pub(crate) use state::{next_namespace, uuid};
 
 /// Redshift.
 #[derive(Debug)]
@@ -28,8 +34,11 @@ impl Service for Redshift {
 
     fn implements(&self) -> &'static [&'static str] {
         &[
+            "AssociateDataShareConsumer",
+            "AuthorizeDataShare",
             "CreateCluster",
             "CreateTags",
+            "DeauthorizeDataShare",
             "DeleteCluster",
             "DeleteTags",
             "DescribeClusters",
@@ -37,6 +46,7 @@ impl Service for Redshift {
             "DescribeDataSharesForConsumer",
             "DescribeDataSharesForProducer",
             "DescribeTags",
+            "DisassociateDataShareConsumer",
             "GetClusterCredentials",
             "GetClusterCredentialsWithIAM",
             "ModifyCluster",
@@ -63,6 +73,10 @@ impl Service for Redshift {
             "DescribeDataShares"
             | "DescribeDataSharesForConsumer"
             | "DescribeDataSharesForProducer" => datashares::describe(call),
+            "AuthorizeDataShare" => datashares::authorise(call, true),
+            "DeauthorizeDataShare" => datashares::authorise(call, false),
+            "AssociateDataShareConsumer" => datashares::associate(call, true),
+            "DisassociateDataShareConsumer" => datashares::associate(call, false),
             other => Err(AwsFault::new("NotImplementedInSandbox", other)),
         }
     }
@@ -72,9 +86,10 @@ impl Service for Redshift {
     }
 
     fn resource_arn(&self, call: &Call<'_>) -> String {
-        let resource = call.text("ResourceName");
-        if !resource.is_empty() {
-            return resource.to_owned();
+        for member in ["ResourceName", "DataShareArn"] {
+            if !call.text(member).is_empty() {
+                return call.text(member).to_owned();
+            }
         }
         let (scope, identifier) = (call.scope(), call.text("ClusterIdentifier"));
         match (call.operation, identifier) {

@@ -1,10 +1,9 @@
-//! The Redshift Data API: statements on a cluster, run on the virtual clock.
+//! The Redshift Data API: statements on a cluster or workgroup, run on the virtual clock.
 //!
 //! A statement is kept when it is submitted and runs, once, when its moment comes: the event that
 //! runs it and what it does to the warehouse are one transaction of the world. Until then it can be
 //! cancelled. Who may sign in as whom is decided here; what a database user may do, and what SQL
-//! means, is [`crate::sql`]'s. Serverless workgroups and sessions that outlive a statement are left
-//! out.
+//! means, is [`crate::sql`]'s. Sessions that outlive a statement are left out.
 
 mod metadata;
 mod results;
@@ -14,6 +13,7 @@ mod store;
 
 use super::{AwsFault, Call, Reply, Service};
 use crate::access;
+use crate::services::redshift::{EndpointName, endpoint};
 use crate::world::{Due, World};
 
 pub(crate) use session::{database_user, sign_in_caller};
@@ -65,10 +65,19 @@ impl Service for RedshiftData {
 
     fn resource_arn(&self, call: &Call<'_>) -> String {
         let scope = call.scope();
-        match call.text("ClusterIdentifier") {
-            "" => "*".to_owned(),
-            cluster => {
-                format!("arn:aws:redshift:{}:{}:cluster:{cluster}", scope.region, scope.account)
+        let (cluster, workgroup) = (call.text("ClusterIdentifier"), call.text("WorkgroupName"));
+        match (cluster, workgroup) {
+            ("", "") => "*".to_owned(),
+            ("", name) => {
+                let name = EndpointName::Workgroup(name.to_owned());
+                let unknown = format!(
+                    "arn:aws:redshift-serverless:{}:{}:workgroup/*",
+                    scope.region, scope.account
+                );
+                endpoint(call.world, &scope, &name).map_or(unknown, |endpoint| endpoint.arn)
+            }
+            (name, _) => {
+                format!("arn:aws:redshift:{}:{}:cluster:{name}", scope.region, scope.account)
             }
         }
     }

@@ -91,6 +91,13 @@ impl Compiler<'_> {
         if let Some(over) = &function.over {
             parts.over = self.window(over)?;
         }
+        if name == "avg"
+            && self.in_athena()
+            && let [value] = &mut parts.arguments[..]
+            && value.sql_type.is_integer()
+        {
+            *value = Typed::new(format!("CAST({} AS REAL)", value.sql), SqlType::Float8);
+        }
         let value = if ranking { ranked(name, &parts)? } else { aggregated(name, &parts)? };
         Ok(Some(value.named(name)))
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::SqlError;
+use super::parse::Dialect;
 use super::types::SqlType;
 
 /// One warehouse.
@@ -25,6 +26,12 @@ pub(crate) struct Catalog {
     pub(super) datashares: BTreeMap<String, Datashare>,
     /// The next id of a user or relation.
     pub(super) next_id: i64,
+    /// The SQL of its statements and views.
+    #[serde(skip)]
+    pub(super) dialect: Dialect,
+    /// The schema in which bare names are looked for, instead of the user's own and `public`.
+    #[serde(skip)]
+    pub(super) current_schema: Option<String>,
 }
 
 /// One database.
@@ -86,6 +93,10 @@ pub(crate) struct SharedRelation {
     pub(crate) schema: String,
     /// Its table or view.
     pub(crate) relation: String,
+    /// The producer's datashare that it is read through: without it, or once that is taken back, it
+    /// cannot be read. Nothing for a relation that needs none.
+    #[serde(default)]
+    pub(crate) datashare: Option<String>,
 }
 
 /// One column.
@@ -133,6 +144,27 @@ pub(super) struct Datashare {
     pub(super) relations: BTreeSet<String>,
     /// `NAMESPACE <uuid>` or `ACCOUNT <id>`.
     pub(super) consumers: BTreeSet<String>,
+    /// Other accounts that the producer's administrator has authorised.
+    #[serde(default)]
+    pub(super) authorised: BTreeSet<String>,
+    /// Namespaces that a consumer's administrator has associated; `ACCOUNT <id>` for all of an
+    /// account.
+    #[serde(default)]
+    pub(super) associated: BTreeSet<String>,
+}
+
+impl Datashare {
+    /// Whether a namespace of `account` may read through it: one that it names, or one of an account
+    /// that it names, which takes two consents more when that is not the producer's own.
+    pub(super) fn reaches(&self, producer: &str, account: &str, namespace: &str) -> bool {
+        if self.consumers.contains(&format!("NAMESPACE {namespace}")) {
+            return true;
+        }
+        let whole = format!("ACCOUNT {account}");
+        let consented = self.authorised.contains(account)
+            && (self.associated.contains(namespace) || self.associated.contains(&whole));
+        self.consumers.contains(&whole) && (producer == account || consented)
+    }
 }
 
 /// Privileges on one object.
@@ -255,6 +287,8 @@ impl Catalog {
             roles: BTreeMap::new(),
             datashares: BTreeMap::new(),
             next_id: 100,
+            dialect: Dialect::Redshift,
+            current_schema: None,
         };
         catalog.add_user("rdsdb", true, None);
         let master = master.to_lowercase();
@@ -338,7 +372,10 @@ impl Catalog {
     }
 
     /// The schemas in which a bare name is looked for: the user's own, then `public`.
-    pub(super) fn search_path<'n>(&self, user: &'n str, database: &str) -> Vec<&'n str> {
+    pub(super) fn search_path<'n>(&'n self, user: &'n str, database: &str) -> Vec<&'n str> {
+        if let Some(schema) = &self.current_schema {
+            return vec![schema];
+        }
         [user, "public"]
             .into_iter()
             .filter(|schema| self.schema(database, schema).is_ok())

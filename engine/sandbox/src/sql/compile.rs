@@ -316,7 +316,11 @@ impl<'s> Compiler<'s> {
                     .map(|row| row[index].sql_type)
                     .reduce(SqlType::common)
                     .unwrap_or(SqlType::Unknown);
-                Output::of(&format!("column{}", index + 1), &Typed::new("", common))
+                let name = match self.in_athena() {
+                    true => format!("_col{index}"),
+                    false => format!("column{}", index + 1),
+                };
+                Output::of(&name, &Typed::new("", common))
             })
             .collect();
         let rows = rows
@@ -356,7 +360,7 @@ impl<'s> Compiler<'s> {
     ) -> Result<Compiled, SqlError> {
         let (items, tail) = self.rows(select)?;
         let columns: Vec<Output> =
-            items.iter().map(|(name, value)| Output::of(name, value)).collect();
+            items.iter().map(|(name, value)| self.output(name, value)).collect();
         let mut list: Vec<String> = items
             .iter()
             .enumerate()
@@ -394,6 +398,15 @@ impl<'s> Compiler<'s> {
             }
         };
         Ok(Compiled { sql, columns })
+    }
+
+    /// A column of a result. In Athena a NULL stays without a type, for a UNION to give it one.
+    fn output(&self, name: &str, value: &Typed) -> Output {
+        let output = Output::of(name, value);
+        match self.in_athena() {
+            true => Output { sql_type: value.sql_type, ..output },
+            false => output,
+        }
     }
 
     /// The outputs of a SELECT, and its FROM, WHERE, GROUP BY and HAVING.
@@ -455,7 +468,14 @@ impl<'s> Compiler<'s> {
             match item {
                 SelectItem::UnnamedExpr(expression) => {
                     let value = self.expr(expression)?;
-                    outputs.push((value.name.clone(), value));
+                    let column =
+                        matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+                    // Athena gives a name to a column alone.
+                    let name = match self.in_athena() && !column {
+                        true => format!("_col{}", outputs.len()),
+                        false => value.name.clone(),
+                    };
+                    outputs.push((name, value));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let value = self.expr(expr)?;

@@ -2,13 +2,13 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::SqlError;
 use super::catalog::{
     Catalog, Database, Datashare, Relation, RelationKind, RelationName, Schema, SharedRelation,
 };
 use super::compile::unsupported;
 use super::control::{Actor, Recipient};
 use super::parse::{Cursor, near};
+use super::{SqlError, Warehouse};
 
 /// GRANT and REVOKE USAGE ON DATASHARE.
 pub(super) fn share_with(
@@ -27,6 +27,9 @@ pub(super) fn share_with(
             share.consumers.insert(consumer.clone());
         } else {
             share.consumers.remove(consumer);
+            if let Some(account) = consumer.strip_prefix("ACCOUNT ") {
+                share.authorised.remove(account);
+            }
         }
     }
     Ok(())
@@ -171,10 +174,9 @@ pub(super) fn consumer_database(
     };
     let (scope, producer) = super::load(actor.world, &namespace).ok_or_else(refusal)?;
     let share = producer.datashares.get(&name).ok_or_else(refusal)?;
-    let consumers =
-        [format!("NAMESPACE {}", catalog.namespace), format!("ACCOUNT {}", actor.account)];
-    let given = consumers.iter().any(|consumer| share.consumers.contains(consumer));
-    if !given || account.is_some_and(|account| account != scope.account) {
+    if !share.reaches(&scope.account, actor.account, &catalog.namespace)
+        || account.is_some_and(|account| account != scope.account)
+    {
         return Err(refusal());
     }
     let mut database = Database {
@@ -195,6 +197,7 @@ pub(super) fn consumer_database(
             database: source.database.clone(),
             schema: source.schema.clone(),
             relation: source.name.clone(),
+            datashare: Some(name.clone()),
         };
         let copy = Relation {
             id: catalog.take_id(),
@@ -208,4 +211,74 @@ pub(super) fn consumer_database(
         schema.relations.insert(relation.to_owned(), copy);
     }
     Ok(database)
+}
+
+/// A datashare as others see it.
+#[derive(Debug, Clone)]
+pub(crate) struct ShareInfo {
+    /// Its name.
+    pub(crate) name: String,
+    /// Open to clusters that the internet reaches.
+    pub(crate) public: bool,
+    /// To whom it is granted, as `ACCOUNT <id>` or `NAMESPACE <uuid>`.
+    pub(crate) consumers: Vec<String>,
+    /// The accounts among them that are authorised.
+    pub(crate) authorised: Vec<String>,
+    /// Namespaces that are associated, and `ACCOUNT <id>` where all of an account is.
+    pub(crate) associated: Vec<String>,
+}
+
+impl Warehouse<'_> {
+    /// The datashares, in order of name.
+    pub(crate) fn datashares(&self) -> Vec<ShareInfo> {
+        let list = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect();
+        let shares = self.catalog.datashares.iter();
+        shares
+            .map(|(name, share)| ShareInfo {
+                name: name.clone(),
+                public: share.public,
+                consumers: list(&share.consumers),
+                authorised: list(&share.authorised),
+                associated: list(&share.associated),
+            })
+            .collect()
+    }
+
+    /// Gives or takes back the producer's consent that another account uses a datashare; false when
+    /// there is no such share, or it is not granted to that account.
+    pub(crate) fn authorise(&mut self, share: &str, account: &str, give: bool) -> bool {
+        let Some(known) = self.catalog.datashares.get_mut(share) else { return false };
+        if !known.consumers.contains(&format!("ACCOUNT {account}")) {
+            return false;
+        }
+        if give {
+            known.authorised.insert(account.to_owned());
+        } else {
+            known.authorised.remove(account);
+        }
+        self.save();
+        true
+    }
+
+    /// Gives or takes back a consumer's consent for one of its namespaces, or for `ACCOUNT <id>`; false
+    /// when there is no such share, or its producer has not authorised `account`.
+    pub(crate) fn associate(
+        &mut self,
+        share: &str,
+        account: &str,
+        consumer: &str,
+        give: bool,
+    ) -> bool {
+        let Some(known) = self.catalog.datashares.get_mut(share) else { return false };
+        if give && !known.authorised.contains(account) {
+            return false;
+        }
+        if give {
+            known.associated.insert(consumer.to_owned());
+        } else {
+            known.associated.remove(consumer);
+        }
+        self.save();
+        true
+    }
 }

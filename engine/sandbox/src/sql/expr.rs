@@ -4,12 +4,13 @@
 //! through a function of `scalar` (`rs_divide`, `rs_like`, ...) instead of the bare operator.
 
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr, Ident, Interval,
-    TrimWhereField, TypedString, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Ident,
+    Interval, TrimWhereField, TypedString, UnaryOperator, Value,
 };
 
 use super::cast::{as_text, explicit, implicit};
 use super::compile::{Compiler, Typed, folded, literal, unsupported};
+use super::parse::Dialect;
 use super::types::{SqlType, numeric_of};
 use super::{SqlError, calendar};
 
@@ -32,9 +33,16 @@ impl Compiler<'_> {
                 let value = self.expr(inner)?;
                 Ok(Typed { sql: format!("({})", value.sql), ..value })
             }
-            Expr::Value(value) => constant(&value.value),
+            Expr::Value(value) => {
+                let value = constant(&value.value)?;
+                Ok(if self.in_athena() { of_its_length(value) } else { value })
+            }
             Expr::TypedString(typed) => self.typed_string(typed),
             Expr::Interval(interval) => self.interval(interval),
+            Expr::Cast { kind: CastKind::TryCast, expr, data_type, .. } => {
+                let cast = self.cast(expr, data_type)?;
+                Ok(Typed { sql: cast.sql.replacen("rs_to_", "rs_try_to_", 1), ..cast })
+            }
             Expr::Cast { expr, data_type, .. } => self.cast(expr, data_type),
             Expr::Convert { expr, data_type: Some(data_type), charset: None, .. } => {
                 self.cast(expr, data_type)
@@ -55,6 +63,18 @@ impl Compiler<'_> {
             | Expr::Substring { .. }
             | Expr::Trim { .. } => self.special_call(expression),
             _ => self.predicate(expression),
+        }
+    }
+
+    pub(super) fn in_athena(&self) -> bool {
+        self.session.catalog.dialect == Dialect::Athena
+    }
+
+    /// A type that a statement names.
+    fn declared(&self, data_type: &DataType) -> Result<SqlType, SqlError> {
+        match self.in_athena() {
+            true => SqlType::declared_in_athena(data_type),
+            false => SqlType::declared(data_type),
         }
     }
 
@@ -100,6 +120,9 @@ impl Compiler<'_> {
             "current_date" => {
                 Typed::new(literal(&calendar::date_text(now.date())), SqlType::Date).named("date")
             }
+            "current_timestamp" | "sysdate" if self.in_athena() => {
+                super::lake::now(now).named(name)
+            }
             "sysdate" | "current_timestamp" | "localtimestamp" => {
                 let text = calendar::moment_text(calendar::plain(now));
                 Typed::new(literal(&text), SqlType::Timestamp).named("timestamp")
@@ -109,13 +132,13 @@ impl Compiler<'_> {
     }
 
     fn typed_string(&mut self, typed: &TypedString) -> Result<Typed, SqlError> {
-        let to = SqlType::declared(&typed.data_type)?;
+        let to = self.declared(&typed.data_type)?;
         let value = constant(&typed.value.value)?;
         Ok(Typed::new(explicit(&value, to)?, to).named(to.name()))
     }
 
     fn cast(&mut self, expression: &Expr, data_type: &DataType) -> Result<Typed, SqlError> {
-        let to = SqlType::declared(data_type)?;
+        let to = self.declared(data_type)?;
         let value = self.expr(expression)?;
         let name = if value.name == "?column?" { to.name().to_owned() } else { value.name.clone() };
         let nullable = value.nullable;
@@ -329,6 +352,7 @@ impl Compiler<'_> {
         // Redshift's escape character is a backslash unless the statement names another.
         let escape = match escape {
             Some(escape) => self.expr(escape)?.sql,
+            None if self.in_athena() => literal(""),
             None => literal("\\"),
         };
         let (value, pattern) = (as_text(&value), as_text(&pattern));
@@ -453,6 +477,19 @@ fn constant(value: &Value) -> Result<Typed, SqlError> {
         }
         other => return unsupported(format!("the literal {other}")),
     })
+}
+
+/// A string literal as Presto has it: as long as it is.
+fn of_its_length(value: Typed) -> Typed {
+    let text = value.sql.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    match text {
+        Some(text) if value.sql_type == SqlType::Unknown => {
+            let length = text.replace("''", "'").chars().count();
+            let sql_type = SqlType::Varchar(u32::try_from(length).unwrap_or(u32::MAX));
+            Typed { sql_type, ..value }
+        }
+        _ => value,
+    }
 }
 
 fn number(text: &str) -> Result<Typed, SqlError> {

@@ -9,8 +9,9 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 use super::cast::{as_text, explicit, implicit};
 use super::compile::{Compiler, Typed, literal, unsupported};
 use super::expr::{common_type, compare, date_part};
+use super::parse::Dialect;
 use super::types::{SqlType, numeric_of};
-use super::{SqlError, calendar};
+use super::{SqlError, calendar, lake};
 
 /// What a redshift says it is.
 const VERSION: &str = "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.115444";
@@ -149,8 +150,8 @@ impl Compiler<'_> {
                 };
                 let start = explicit(moment, sql_type)?;
                 let count = implicit(count, SqlType::Int8)?;
-                Typed::new(format!("rs_date_add('{unit}', {count}, {start})"), sql_type)
-                    .named("date_add")
+                let sql = format!("rs_date_add('{unit}', {count}, {start})");
+                self.in_days(unit, moment, Typed::new(sql, sql_type))?.named("date_add")
             }
             ("datediff" | "date_diff", [from, to]) => {
                 let sql = format!("rs_date_diff('{unit}', {}, {})", as_text(from), as_text(to));
@@ -162,16 +163,37 @@ impl Compiler<'_> {
                     _ => SqlType::Timestamp,
                 };
                 let start = explicit(moment, sql_type)?;
-                Typed::new(format!("rs_date_trunc('{unit}', {start})"), sql_type)
-                    .named("date_trunc")
+                let value = Typed::new(format!("rs_date_trunc('{unit}', {start})"), sql_type);
+                self.in_days(unit, moment, value)?.named("date_trunc")
             }
             (_, [moment]) => date_part(&word, moment)?,
             _ => return Ok(None),
         }))
     }
 
+    /// Athena keeps dates where Redshift gives timestamps.
+    fn in_days(&self, unit: &str, of: &Typed, value: Typed) -> Result<Typed, SqlError> {
+        let athena = self.session.catalog.dialect == Dialect::Athena;
+        match athena && lake::added(unit, of.sql_type) == SqlType::Date {
+            true => Ok(Typed::new(explicit(&value, SqlType::Date)?, SqlType::Date)),
+            false => Ok(value),
+        }
+    }
+
     /// A scalar function with its arguments.
     pub(super) fn call(&mut self, name: &str, arguments: &[Typed]) -> Result<Typed, SqlError> {
+        let athena = self.session.catalog.dialect == Dialect::Athena;
+        if athena && let Some(value) = lake::call(name, arguments)? {
+            return Ok(value.named(name));
+        }
+        let mut value = self.known_call(name, arguments)?;
+        if athena && lake::counts(name) {
+            value.sql_type = SqlType::Int8;
+        }
+        Ok(value)
+    }
+
+    fn known_call(&mut self, name: &str, arguments: &[Typed]) -> Result<Typed, SqlError> {
         if let Some((function, fewest, most, texts, gives)) = direct(name) {
             if !(fewest..=most).contains(&arguments.len()) {
                 return Err(no_function(name, arguments));

@@ -8,13 +8,33 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use sqlparser::ast::Statement;
-use sqlparser::dialect::RedshiftSqlDialect;
+use sqlparser::dialect::{GenericDialect, RedshiftSqlDialect};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Word};
 
 use super::SqlError;
 
 const DIALECT: RedshiftSqlDialect = RedshiftSqlDialect {};
+
+/// Which SQL a text is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Redshift's.
+    #[default]
+    Redshift,
+    /// Athena's, which is Presto's with Hive's for definitions.
+    Athena,
+}
+
+impl Dialect {
+    fn parser<'p>(self) -> Parser<'p> {
+        let parser = match self {
+            Self::Redshift => Parser::new(&DIALECT),
+            Self::Athena => Parser::new(&GenericDialect {}),
+        };
+        parser.with_recursion_limit(NESTING)
+    }
+}
 
 /// How deep expressions and subqueries may nest: a bound on recursion, here and in the compiler.
 const NESTING: usize = 60;
@@ -41,6 +61,20 @@ pub(super) fn statements(
     let tokens = Tokenizer::new(&DIALECT, sql)
         .tokenize_with_location()
         .map_err(|error| tokenizer_error(&error))?;
+    let statements = split(tokens).into_iter();
+    Ok(statements.map(|tokens| Tokens(with_parameters(tokens, parameters))).collect())
+}
+
+/// Splits a text of Athena's at its semicolons.
+pub(super) fn athena_statements(sql: &str) -> Result<Vec<Tokens>, SqlError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| tokenizer_error(&error))?;
+    Ok(split(tokens).into_iter().map(Tokens).collect())
+}
+
+/// The tokens of each statement, without white space and comments; empty statements are none.
+fn split(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
     let mut statements = vec![];
     let mut current: Vec<TokenWithSpan> = vec![];
     for token in tokens {
@@ -51,11 +85,8 @@ pub(super) fn statements(
         }
     }
     statements.push(current);
-    Ok(statements
-        .into_iter()
-        .filter(|tokens| !tokens.is_empty())
-        .map(|tokens| Tokens(with_parameters(tokens, parameters)))
-        .collect())
+    statements.retain(|tokens| !tokens.is_empty());
+    statements
 }
 
 /// Replaces `:name` by the text given for it; a cast (`::name`) is another token.
@@ -131,6 +162,11 @@ pub(crate) fn without_passwords(sql: &str) -> String {
 
 /// Parses one statement.
 pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
+    parse_in(Dialect::Redshift, tokens)
+}
+
+/// Parses one statement of a dialect.
+pub(super) fn parse_in(dialect: Dialect, tokens: Tokens) -> Result<Statement, SqlError> {
     let tokens = without_hints(tokens.0);
     // A sign in a list links nothing.
     let links = tokens.windows(2).filter(|pair| {
@@ -140,8 +176,7 @@ pub(super) fn parse(tokens: Tokens) -> Result<Statement, SqlError> {
         return Err(SqlError::new("statement is too complex"));
     }
     with_room(|| {
-        let mut parser =
-            Parser::new(&DIALECT).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
+        let mut parser = dialect.parser().with_tokens_with_locations(tokens);
         let statement = parser.parse_statement().map_err(parser_error)?;
         match parser.peek_token().token {
             Token::EOF => Ok(statement),
@@ -165,8 +200,8 @@ fn with_room<T: Send>(work: impl FnOnce() -> Result<T, SqlError> + Send) -> Resu
 /// Parses one expression, such as a column's default.
 pub(super) fn expression(text: &str) -> Result<sqlparser::ast::Expr, SqlError> {
     with_room(|| {
-        Parser::new(&DIALECT)
-            .with_recursion_limit(NESTING)
+        Dialect::Redshift
+            .parser()
             .try_with_sql(text)
             .and_then(|mut parser| parser.parse_expr())
             .map_err(parser_error)
@@ -175,9 +210,17 @@ pub(super) fn expression(text: &str) -> Result<sqlparser::ast::Expr, SqlError> {
 
 /// Parses one query, such as a view's.
 pub(super) fn query(text: &str) -> Result<Box<sqlparser::ast::Query>, SqlError> {
+    query_in(Dialect::Redshift, text)
+}
+
+/// Parses one query of a dialect.
+pub(super) fn query_in(
+    dialect: Dialect,
+    text: &str,
+) -> Result<Box<sqlparser::ast::Query>, SqlError> {
     with_room(|| {
-        Parser::new(&DIALECT)
-            .with_recursion_limit(NESTING)
+        dialect
+            .parser()
             .try_with_sql(text)
             .and_then(|mut parser| parser.parse_query())
             .map_err(parser_error)
@@ -447,6 +490,11 @@ impl Cursor {
         let token = self.peek().clone();
         self.at += 1;
         token
+    }
+
+    /// How many tokens were taken.
+    pub(super) fn taken(&self) -> usize {
+        self.at
     }
 
     /// Takes these words when they all come next.

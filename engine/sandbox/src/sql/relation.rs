@@ -8,14 +8,14 @@ use sqlparser::ast::{
 };
 
 use super::SqlError;
-use super::catalog::{Catalog, Privilege, Relation, RelationKind, RelationName};
+use super::catalog::{Catalog, Privilege, Relation, RelationKind, RelationName, SharedRelation};
 use super::clause::rename;
 use super::compile::{
     Compiled, Compiler, Output, QUERY_DEPTH, Session, Source, SourceColumn, Typed, folded, quoted,
     unsupported,
 };
 use super::types::SqlType;
-use super::{parse, system};
+use super::{lake, parse, system};
 
 /// The parts of a name, in lower case.
 pub(super) fn parts(name: &ObjectName) -> Result<Vec<String>, SqlError> {
@@ -237,15 +237,19 @@ impl Compiler<'_> {
                 Ok(sql)
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
-                let Some(alias) = alias else {
+                if alias.is_none() && !self.in_athena() {
                     return Err(SqlError::new("subquery in FROM must have an alias"));
-                };
+                }
                 // The relations beside a subquery are not seen in it; those around the SELECT are.
                 let frame = self.frames.pop();
                 let compiled = self.query(subquery);
                 self.frames.extend(frame);
                 let compiled = compiled?;
-                let (sql, source) = self.derived(compiled, &folded(&alias.name), Some(alias))?;
+                let name = match alias {
+                    Some(alias) => folded(&alias.name),
+                    None => self.alias(),
+                };
+                let (sql, source) = self.derived(compiled, &name, alias.as_ref())?;
                 self.add_source(source)?;
                 Ok(sql)
             }
@@ -302,6 +306,7 @@ impl Compiler<'_> {
                 }
                 Ok((sql, source))
             }
+            Err(error) if self.in_athena() => Err(error),
             Err(error) => match system::relation(&self.session, parts) {
                 Some(compiled) => self.derived(compiled, &visible, alias),
                 None => Err(error),
@@ -373,7 +378,10 @@ impl Compiler<'_> {
         }
         match &relation.kind {
             RelationKind::View { query, late_binding } => {
-                let query = parse::query(query)?;
+                let query = match self.in_athena() {
+                    true => lake::view(query)?,
+                    false => parse::query(query)?,
+                };
                 let compiled = self.inside(inner).query(&query)?;
                 if *late_binding {
                     return Ok(compiled);
@@ -385,8 +393,9 @@ impl Compiler<'_> {
             }
             RelationKind::Shared(shared) => {
                 let missing = || SqlError::no_relation(&name.name);
-                let catalog: Catalog =
-                    super::load(self.session.world, &shared.namespace).ok_or_else(missing)?.1;
+                let (producer, catalog) =
+                    super::load(self.session.world, &shared.namespace).ok_or_else(missing)?;
+                self.may_read_through(shared, &producer.account, &catalog)?;
                 let target = RelationName {
                     database: shared.database.clone(),
                     schema: shared.schema.clone(),
@@ -415,6 +424,29 @@ impl Compiler<'_> {
                 Ok(Compiled { sql: format!("SELECT {} FROM {sql}", list.join(", ")), columns })
             }
             RelationKind::Table { .. } => unsupported("expanding a table"),
+        }
+    }
+
+    /// Refuses a relation whose datashare is gone, does not have it any more, or was taken back.
+    fn may_read_through(
+        &self,
+        shared: &SharedRelation,
+        producer: &str,
+        catalog: &Catalog,
+    ) -> Result<(), SqlError> {
+        let Some(name) = &shared.datashare else { return Ok(()) };
+        let here = &self.session.catalog.namespace;
+        let account = super::load(self.session.world, here).map(|(scope, _)| scope.account);
+        let through = catalog.datashares.get(name).is_some_and(|share| {
+            share.relations.contains(&format!("{}.{}", shared.schema, shared.relation))
+                && share.reaches(producer, account.as_deref().unwrap_or_default(), here)
+        });
+        match through {
+            true => Ok(()),
+            false => Err(SqlError::new(format!(
+                "datashare \"{name}\" of namespace {} is not shared with this namespace",
+                shared.namespace
+            ))),
         }
     }
 

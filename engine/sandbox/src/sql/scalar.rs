@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
 
+pub(crate) use hash::md5;
 pub(super) use numbers::{fixed, whole};
 
 /// The arguments of one call, none of them NULL.
@@ -75,6 +76,10 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     {
         for (name, function) in table {
             strict(connection, name, *function)?;
+            // TRY_CAST: a value that cannot be cast is NULL.
+            if let Some(rest) = name.strip_prefix("rs_to_") {
+                attempt(connection, &format!("rs_try_to_{rest}"), *function)?;
+            }
         }
     }
     lenient(connection, "rs_greatest", std::cmp::Ordering::Greater)?;
@@ -94,6 +99,18 @@ fn strict(connection: &Connection, name: &str, function: Scalar) -> rusqlite::Re
         }
         function(&Arguments(values))
             .map_err(|reason| rusqlite::Error::UserFunctionError(reason.into()))
+    })
+}
+
+/// A function that is NULL when an argument is, and when it fails.
+fn attempt(connection: &Connection, name: &str, function: Scalar) -> rusqlite::Result<()> {
+    connection.create_scalar_function(name, -1, FLAGS, move |context| {
+        let values: Vec<Value> =
+            (0..context.len()).map(|index| context.get(index)).collect::<rusqlite::Result<_>>()?;
+        if values.contains(&Value::Null) {
+            return Ok(Value::Null);
+        }
+        Ok(function(&Arguments(values)).unwrap_or(Value::Null))
     })
 }
 

@@ -736,6 +736,7 @@ fn a_shared_relation_shows_another_warehouse_s_rows() {
         database: "dev".to_owned(),
         schema: "public".to_owned(),
         relation: "regions".to_owned(),
+        datashare: None,
     };
     consumer.create_shared_relation("dev", "subscribed", "regions", "awsuser", &shared).unwrap();
     consumer.ensure_user("IAMR:reader", false);
@@ -775,6 +776,11 @@ fn datashare_statements(producer: &mut Warehouse<'_>, consumer: &mut Warehouse<'
     let refused = answer(consumer, "awsuser", &make);
     assert!(refused.contains("is not shared with this namespace"), "{refused}");
     answer(producer, "awsuser", "GRANT USAGE ON DATASHARE market TO ACCOUNT '222222222222'");
+    // Another account takes the consent of both administrators.
+    assert!(!producer.associate("market", "222222222222", "other", true));
+    assert!(producer.authorise("market", "222222222222", true));
+    assert!(answer(consumer, "awsuser", &make).contains("is not shared with this namespace"));
+    assert!(producer.associate("market", "222222222222", "other", true));
     assert_eq!(answer(consumer, "awsuser", &make), "0");
     assert_eq!(answer(consumer, "awsuser", "SELECT count(*) FROM market.public.sales"), "4");
     consumer.ensure_user("guest", false);
@@ -782,6 +788,10 @@ fn datashare_statements(producer: &mut Warehouse<'_>, consumer: &mut Warehouse<'
     assert_eq!(answer(consumer, "guest", guest), "ERROR: permission denied for schema public");
     assert_eq!(answer(consumer, "awsuser", "GRANT USAGE ON DATABASE market TO guest"), "0");
     assert_eq!(answer(consumer, "guest", guest), "4");
+    producer.authorise("market", "222222222222", false);
+    let refused = answer(consumer, "guest", guest);
+    assert!(refused.contains("is not shared with this namespace"), "{refused}");
+    producer.authorise("market", "222222222222", true);
     assert_eq!(
         answer(consumer, "awsuser", "DELETE FROM market.public.sales"),
         "ERROR: cross-database reference to database \"market\" is not supported"

@@ -89,6 +89,17 @@ impl SqlType {
         })
     }
 
+    /// The type that a statement of Athena's declares: text has no length of its own.
+    pub(super) fn declared_in_athena(data_type: &DataType) -> Result<Self, SqlError> {
+        Ok(match data_type {
+            DataType::Varchar(None) | DataType::String(_) | DataType::Text => Self::text(),
+            DataType::TinyInt(_) => Self::Int2,
+            DataType::Decimal(ExactNumberInfo::None) => Self::Numeric { precision: 38, scale: 0 },
+            DataType::JSON => Self::Super,
+            other => Self::declared(other)?,
+        })
+    }
+
     fn custom(name: &str, arguments: &[String]) -> Result<Self, SqlError> {
         let length = arguments.first().and_then(|length| length.parse().ok());
         Ok(match name.to_lowercase().as_str() {
@@ -103,7 +114,7 @@ impl SqlType {
     }
 
     /// The widest text type, what casting to text without a length gives.
-    pub(super) const fn text() -> Self {
+    pub(crate) const fn text() -> Self {
         Self::Varchar(VARCHAR_MAX)
     }
 

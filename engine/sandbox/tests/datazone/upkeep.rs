@@ -212,3 +212,34 @@ fn a_glossary_and_its_terms_can_be_reworded() {
     let enabled = json!({ "identifier": glossary["id"], "status": "ENABLED" });
     stage.ask(&stage.publisher, "UpdateGlossary", enabled);
 }
+
+#[test]
+fn a_change_into_what_is_there_already_has_no_effect() {
+    let stage = Stage::new().with_environments();
+    let (asset, _) = stage.publish();
+    let source = stage.ask(
+        &stage.publisher,
+        "ListDataSources",
+        json!({ "projectIdentifier": stage.publish_project, "name": "sales" }),
+    );
+    let source = source["items"][0]["dataSourceId"].clone();
+    let named = json!({ "environmentBlueprintIdentifier": stage.blueprint });
+    let configured = stage.ask(&stage.admin, "GetEnvironmentBlueprintConfiguration", named.clone());
+    let mut put = named;
+    for member in ["enabledRegions", "provisioningRoleArn", "manageAccessRoleArn"] {
+        put[member] = configured[member].clone();
+    }
+    let unpublish =
+        json!({ "entityIdentifier": asset, "entityType": "ASSET", "action": "UNPUBLISH" });
+    stage.ask(&stage.publisher, "CreateListingChangeSet", unpublish.clone());
+    let before = stage.bench.sandbox.log().unwrap().len();
+    stage.ask(&stage.admin, "PutEnvironmentBlueprintConfiguration", put);
+    let same = json!({ "identifier": source, "name": "sales" });
+    stage.ask(&stage.publisher, "UpdateDataSource", same);
+    stage.ask(&stage.publisher, "CreateListingChangeSet", unpublish);
+    let same = json!({ "identifier": stage.publish_project, "name": "publish" });
+    stage.ask(&stage.publisher, "UpdateProject", same);
+    for call in stage.bench.sandbox.log().unwrap().split_off(before) {
+        assert!(call.mutating && !call.effect, "{call:?}");
+    }
+}

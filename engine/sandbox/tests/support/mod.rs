@@ -109,6 +109,32 @@ impl Client {
         }
     }
 
+    /// A call that must succeed, with an answer that the model accepts.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write the input where they call")]
+    #[track_caller]
+    pub fn ask(&self, service: &str, operation: &str, input: Value) -> Value {
+        let answer = match self.call(service, operation, input.clone()) {
+            Ok(answer) => answer,
+            Err(refused) => panic!("{operation} {input}: {refused:?}"),
+        };
+        let model = piton_models::service(service).unwrap();
+        if let Some(output) = &model.operations[operation].output {
+            let problems =
+                piton_models::validate::validate(model, &output.shape, &answer, &|_| false);
+            assert!(problems.is_empty(), "{operation} answers {answer}: {problems:?}");
+        }
+        answer
+    }
+
+    /// The code of a call that must be refused.
+    #[track_caller]
+    pub fn refused(&self, service: &str, operation: &str, input: Value) -> String {
+        match self.call(service, operation, input) {
+            Ok(answer) => panic!("{operation} succeeds: {answer}"),
+            Err((code, _, _)) => code,
+        }
+    }
+
     /// The signed request of a call.
     pub fn request(&self, service: &str, operation: &str, input: &Value) -> Request<Vec<u8>> {
         let model = piton_models::service(service).unwrap();

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::expr::Next;
 use super::infer::Inference;
-use super::ty::{Kind, Record, Shaped, Spot, Ty};
-use crate::bound::{self, code_of, said};
+use super::ty::{Count, Kind, Record, Shaped, Spot, Ty};
+use crate::bound::{self, Found, code_of, said};
 use crate::prelude::accounts;
 
 /// An input on its way through its shape.
@@ -16,6 +16,8 @@ struct Input<'a> {
     model: &'static Model,
     /// `datazone.create_project`.
     operation: &'a str,
+    /// The member that the engine fills with a token.
+    token: Option<&'a str>,
     /// Where the operation is called.
     called: Spot,
     path: Vec<String>,
@@ -41,7 +43,7 @@ impl Inference<'_> {
             Next::Method(_) | Next::Member => return None,
             Next::End => return known.map(|client| client.or(Ty::Any)),
         };
-        if known.is_some() || self.tree.written.contains(name) {
+        if known.is_some() || self.tree.written.contains_key(name) {
             return known;
         }
         let near = suggest::nearest(name, bound::services())?;
@@ -52,10 +54,11 @@ impl Inference<'_> {
         Some(Ty::Client(near))
     }
 
-    /// The only service that has an operation of this name.
-    pub(super) fn only_service_with(operation: &str) -> Option<&'static str> {
-        let mut having =
-            bound::services().filter(|service| bound::has_operation(service, operation));
+    /// The only service that has an operation of this name, of those that the program names: no other
+    /// model is read for it.
+    pub(super) fn only_service_with(&self, operation: &str) -> Option<&'static str> {
+        let services = self.tree.services.iter().copied();
+        let mut having = services.filter(|service| bound::has_operation(service, operation));
         let first = having.next()?;
         having.next().is_none().then_some(first)
     }
@@ -79,10 +82,10 @@ impl Inference<'_> {
         match (arguments, found.input) {
             ([], Some(shape)) => {
                 let empty = Ty::map(Record::default());
-                self.input(found.model, &operation, shape, &empty, spot);
+                self.input(&found, &operation, shape, &empty, spot);
             }
             ([], None) => {}
-            ([given], Some(shape)) => self.input(found.model, &operation, shape, given, spot),
+            ([given], Some(shape)) => self.input(&found, &operation, shape, given, spot),
             ([given], None) => self.no_input(&operation, method, given),
             _ => {
                 let message =
@@ -102,15 +105,9 @@ impl Inference<'_> {
         }
     }
 
-    fn input(
-        &mut self,
-        model: &'static Model,
-        operation: &str,
-        shape: &str,
-        given: &Ty,
-        called: Spot,
-    ) {
-        let mut input = Input { model, operation, called, path: Vec::new() };
+    fn input(&mut self, found: &Found, operation: &str, shape: &str, given: &Ty, called: Spot) {
+        let Found { model, token, .. } = *found;
+        let mut input = Input { model, operation, token, called, path: Vec::new() };
         let is_map =
             |one: &&Ty| matches!(one, Ty::Map(_) | Ty::Any | Ty::Never | Ty::Unit | Ty::Shape(_));
         match given.alternatives().iter().find(|one| !is_map(one)) {
@@ -132,6 +129,7 @@ impl Inference<'_> {
         }
         if shape.kind == ShapeKind::Structure {
             self.completeness(input, name, shape, given);
+            self.lost_union(input, shape, given);
         }
         for one in given.alternatives() {
             match one {
@@ -144,8 +142,11 @@ impl Inference<'_> {
                     ShapeKind::Map => self.entries(input, shape, record),
                     _ => self.wrong_type(input, name, one),
                 },
-                Ty::List(item) => match (shape.kind, &shape.member) {
+                Ty::List(item, count) => match (shape.kind, &shape.member) {
                     (ShapeKind::List, Some(member)) => {
+                        if let Some(count) = count {
+                            self.length(input, name, *count);
+                        }
                         input.path.push("[]".to_owned());
                         self.value(input, &member.shape, item);
                         input.path.pop();
@@ -212,9 +213,12 @@ impl Inference<'_> {
             }
         }
         for required in &shape.required {
-            let is_filled_in =
+            let is_flagged =
                 shape.member_named(required).is_some_and(|member| member.idempotency_token);
-            if is_absent(required) && !is_filled_in {
+            let is_token = input.token.is_some_and(|token| token == required);
+            let is_filled_in = is_flagged && (is_token || !input.path.is_empty());
+            let is_misspelt = first.members.keys().any(|key| shape.misspells(key, required));
+            if is_absent(required) && !is_filled_in && !is_misspelt {
                 let problem = Problem {
                     path: required.clone(),
                     kind: ProblemKind::MissingMember,
@@ -224,6 +228,32 @@ impl Inference<'_> {
                 self.tell(input, vec![problem], input.called);
             }
         }
+    }
+
+    /// A union that the SDK sends without the name of its member: AWS cannot read what was meant.
+    fn lost_union(&mut self, input: &Input<'_>, shape: &Shape, given: &Ty) {
+        let is_lost = shape.union && bound::loses_unions(input.model);
+        let is_given = given.alternatives().iter().any(|one| matches!(one, Ty::Map(_) | Ty::Any));
+        if !is_lost || !is_given {
+            return;
+        }
+        let path = input.path.join("/").replace("/[]", "[]");
+        let message = format!(
+            "{}: `{path}` does not reach AWS: this version of the SDK sends it without the name of its member",
+            input.operation
+        );
+        let diagnostic = Diagnostic::warning(Code::LostMember, message).hint(
+            "rehearse it against AWS with nothing at stake, or make this call by other means",
+        );
+        self.report(input.called, diagnostic);
+    }
+
+    /// The length of a list that is written out.
+    fn length(&mut self, input: &Input<'_>, name: &str, count: Count) {
+        let stand_in = Value::Array(vec![Value::Null; count.elements]);
+        let mut problems = validate(input.model, name, &stand_in, &|_| false);
+        problems.retain(|problem| problem.path.is_empty() && problem.kind == ProblemKind::Length);
+        self.tell(input, problems, count.spot);
     }
 
     fn entries(&mut self, input: &mut Input<'_>, shape: &Shape, record: &Record) {
@@ -314,7 +344,7 @@ fn kind_of(ty: &Ty) -> Form {
         Ty::Scalar(Kind::Int, _) => Form::Int,
         Ty::Scalar(Kind::Float, _) => Form::Number,
         Ty::Scalar(Kind::Bool, _) => Form::Bool,
-        Ty::List(_) => Form::List,
+        Ty::List(..) => Form::List,
         Ty::Map(_) | Ty::Closure(_) | Ty::Account | Ty::Client(_) => Form::Map,
         Ty::Shape(Shaped { model, name }) => match model.shape(name).kind {
             ShapeKind::Structure | ShapeKind::Map => Form::Map,

@@ -1,15 +1,21 @@
 //! Expressions: literals, operators, members along chains, calls of the program's own functions.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_models::{ShapeKind, suggest};
 use rhai::{BinaryExpr, Expr, FnCallExpr, OpAssignment, Position};
 use serde_json::Value;
 
-use super::infer::{Inference, undefined};
+use super::infer::{Inference, told_apart, undefined};
 use super::tree::{Link, chain};
-use super::ty::{Field, Kind, Record, Shaped, Spot, Ty};
+use super::ty::{Count, Field, Kind, Record, Shaped, Spot, Ty};
+
+/// Values of many alternatives and parts are not put together.
+const MOST_WAYS: usize = 20_000;
+/// Longer texts are not put together.
+const LONGEST_TEXT: usize = 4_096;
 
 impl<'p> Inference<'p> {
     /// What an expression comes to.
@@ -28,9 +34,10 @@ impl<'p> Inference<'p> {
                 parts.iter().for_each(|part| drop(self.eval(part)));
                 Ty::TEXT
             }
-            Expr::Array(items, _) => {
+            Expr::Array(items, position) => {
+                let count = Count { elements: items.len(), spot: self.spot(*position) };
                 let items: Vec<Ty> = items.iter().map(|item| self.eval(item)).collect();
-                Ty::list(Ty::any_of(items))
+                Ty::List(Rc::new(Ty::any_of(items)), Some(count))
             }
             Expr::Map(map, _) => self.map(&map.0),
             Expr::Variable(variable, ..) => {
@@ -59,7 +66,7 @@ impl<'p> Inference<'p> {
     }
 
     fn map(&mut self, members: &'p [(rhai::Ident, Expr)]) -> Ty {
-        let mut record = Record { members: BTreeMap::new(), rest: None };
+        let mut record = Record::default();
         for (name, value) in members {
             let ty = self.eval(value);
             self.bare_params(&ty);
@@ -80,8 +87,10 @@ impl<'p> Inference<'p> {
     }
 
     fn condition(&mut self, parts: &'p [Expr]) -> Ty {
+        let mut tested = Vec::new();
         for part in parts {
-            self.eval(part);
+            self.with_tested(tested.clone(), |inference| inference.eval(part));
+            tested.extend(told_apart(part));
         }
         Ty::BOOL
     }
@@ -202,7 +211,7 @@ impl<'p> Inference<'p> {
             ("<" | ">" | "<=" | ">=" | "!", _) => Ty::BOOL,
             ("+", [left, right]) => {
                 let spot = Spot { file: self.file(), position: Position::NONE };
-                sum(left, right, spot)
+                self.sum(left, right, spot)
             }
             ("-", [Ty::Scalar(kind @ (Kind::Int | Kind::Float), Some(known))]) => {
                 let negated = match kind {
@@ -215,6 +224,14 @@ impl<'p> Inference<'p> {
         }
     }
 
+    /// `left + right`, unless there are too many ways to put them together.
+    fn sum(&mut self, left: &Ty, right: &Ty, spot: Spot) -> Ty {
+        let (parts, others) = (left.parts(), right.parts());
+        let ways = parts * right.alternatives().len() + others * left.alternatives().len();
+        self.spend(ways);
+        if ways > MOST_WAYS { Ty::Any } else { sum(left, right, spot) }
+    }
+
     pub(super) fn assignment(&mut self, operator: &OpAssignment, pair: &'p BinaryExpr) {
         let mut new = self.eval(&pair.rhs);
         self.bare_params(&new);
@@ -222,7 +239,7 @@ impl<'p> Inference<'p> {
             let spot = self.spot(operator.position());
             let old = self.eval(&pair.lhs);
             let is_sum = operator.get_op_assignment_info().is_some_and(|info| info.5 == "+");
-            new = if is_sum { sum(&old, &new, spot) } else { Ty::Any };
+            new = if is_sum { self.sum(&old, &new, spot) } else { Ty::Any };
         }
         let (base, links) = chain(&pair.lhs);
         let Expr::Variable(variable, ..) = base else { return };
@@ -268,6 +285,9 @@ impl<'p> Inference<'p> {
         let mut ty = self.eval(base);
         for (index, link) in links.iter().enumerate() {
             let is_last = index + 1 == links.len();
+            if let Link::Property(_, position) | Link::Method(_, position) = link {
+                self.watch(*position, &ty);
+            }
             ty = match link {
                 Link::Property(name, position) => {
                     let called = match links.get(index + 1) {
@@ -287,7 +307,7 @@ impl<'p> Inference<'p> {
                     let spot = self.spot(*position);
                     let answer = self.method(&ty, call, &arguments, spot);
                     if let (Some(root), Some(new)) = (root, answer.receiver)
-                        && (is_last || matches!(new, Ty::Any))
+                        && (is_last || matches!(new, Ty::Any | Ty::List(..)))
                         && let Some(path) = self.path(&links[..index])
                     {
                         self.change(root, &path, new);
@@ -310,24 +330,33 @@ impl<'p> Inference<'p> {
     ) -> Ty {
         let mut found = Ty::Never;
         let mut missing = Vec::new();
-        let mut is_unknown = false;
+        let (mut is_unknown, mut is_certain) = (false, false);
         for one in of.alternatives() {
             match self.member_of(one, name, spot, called) {
-                Read::Found(ty) => found = found.or(ty),
+                Read::Found(ty) => (found, is_certain) = (found.or(ty), true),
+                Read::Possible(ty) => found = found.or(ty),
                 Read::Unknown => is_unknown = true,
                 Read::Missing(problem) => missing.push(problem),
                 Read::Nothing => {}
             }
         }
         let is_found = found != Ty::Never;
-        if is_found {
+        if is_certain {
             self.read_well(spot);
+        } else if is_found {
+            self.read_perhaps(spot);
         }
-        let is_told_apart = matches!(of, Ty::Map(_) | Ty::OneOf(_))
-            && root.is_some_and(|root| self.is_tested(root));
+        let is_own = of.alternatives().iter().any(|one| match one {
+            Ty::Map(record) => !record.is_given,
+            _ => matches!(of, Ty::OneOf(_)),
+        });
+        let is_told_apart = is_own && root.is_some_and(|root| self.is_tested(root));
         if !is_found && !is_unknown && !is_told_apart && !missing.is_empty() {
-            let Missing { spot: at, diagnostic } = missing.swap_remove(0);
+            let Missing { spot: at, diagnostic, also } = missing.swap_remove(0);
             self.report_read(at, diagnostic, spot);
+            if let Some((at, diagnostic)) = also.map(|also| *also) {
+                self.report_read(at, diagnostic, spot);
+            }
             return Ty::Any;
         }
         if is_unknown {
@@ -345,17 +374,18 @@ impl<'p> Inference<'p> {
             Ty::Params => self.param(name, spot),
             Ty::Account => Read::of(self.client(name, spot)),
             Ty::Any => Read::of(self.client_by_name(name, called, spot)),
-            Ty::Map(record) => match record.get(name) {
-                Some(ty) => Read::Found(ty),
-                None => Read::Missing(self.no_field(record, name, spot)),
+            Ty::Map(record) => match (record.members.get(name), &record.rest) {
+                (Some(field), _) => Read::Found(field.ty.clone()),
+                (None, Some(rest)) => Read::Possible(rest.clone()),
+                (None, None) => Read::Missing(self.no_field(record, name, spot)),
             },
             Ty::Shape(shaped) => self.member_of_shape(*shaped, name, spot),
-            Ty::Client(service) => Read::Missing(Missing {
-                spot,
-                diagnostic: undefined(format!("the client {service} has no member `{name}`"))
-                    .hint(format!("an operation is called: .{name}(#{{ ... }})")),
-            }),
-            Ty::Closure(_) | Ty::Scalar(..) | Ty::Choice(_) | Ty::List(_) | Ty::OneOf(_) => {
+            Ty::Client(service) => {
+                let diagnostic = undefined(format!("the client {service} has no member `{name}`"))
+                    .hint(format!("an operation is called: .{name}(#{{ ... }})"));
+                Read::Missing(Missing::at(spot, diagnostic))
+            }
+            Ty::Closure(_) | Ty::Scalar(..) | Ty::Choice(_) | Ty::List(..) | Ty::OneOf(_) => {
                 Read::Unknown
             }
         }
@@ -375,26 +405,27 @@ impl<'p> Inference<'p> {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("members: {}", known.join(", ")),
                     };
-                    Read::Missing(Missing { spot, diagnostic: undefined(message).hint(hint) })
+                    Read::Missing(Missing::at(spot, undefined(message).hint(hint)))
                 }
             },
             ShapeKind::Map => match &shape.value {
                 Some(value) => Read::Found(Ty::shape(model, &value.shape)),
                 None => Read::Unknown,
             },
-            ShapeKind::List => Read::Missing(Missing {
-                spot,
-                diagnostic: undefined(format!("a list ({shape_name}) has no member `{name}`"))
-                    .hint("take one element: list[0]"),
-            }),
+            ShapeKind::List => {
+                let message = format!("a list ({shape_name}) has no member `{name}`");
+                let diagnostic = undefined(message).hint("take one element: list[0]");
+                Read::Missing(Missing::at(spot, diagnostic))
+            }
             _ => Read::Unknown,
         }
     }
 
     /// A map of the script lacks a member. When it has one of nearly that name that nothing reads,
-    /// the mistake is there.
+    /// the mistake may be there: it is where the name stands alone, and else in either place.
     fn no_field(&self, record: &Record, name: &str, spot: Spot) -> Missing {
-        let unread = record.members.iter().filter(|(known, _)| !self.tree.read.contains(*known));
+        let is_unread = |known: &&String| !record.is_given && !self.tree.read.contains_key(*known);
+        let unread = record.members.iter().filter(|(known, _)| is_unread(known));
         let unread: Vec<_> = unread.collect();
         let near = suggest::nearest(name, unread.iter().map(|(known, _)| known.as_str()));
         if let Some((known, field)) =
@@ -402,19 +433,29 @@ impl<'p> Inference<'p> {
         {
             let message =
                 format!("nothing reads the member `{known}`, and `{name}` is read and not there");
-            let diagnostic = undefined(message).hint(format!("did you mean `{name}`?"));
-            return Missing { spot: field.spot, diagnostic };
+            let given = undefined(message).hint(format!("did you mean `{name}`?"));
+            let count = |names: &BTreeMap<String, usize>, name: &str| {
+                names.get(name).copied().unwrap_or_default()
+            };
+            let is_usual = |name| count(&self.tree.written, name) > 0;
+            if count(&self.tree.read, name) > 1 || is_usual(name) {
+                return Missing::at(field.spot, given);
+            }
+            let message =
+                format!("the map has no member `{name}`, and nothing reads its `{known}`");
+            let read = undefined(message).hint(format!("did you mean `{known}`?"));
+            let is_given_often = count(&self.tree.written, known) > 1;
+            let also = (!is_given_often).then(|| Box::new((field.spot, given)));
+            return Missing { spot, diagnostic: read, also };
         }
         let diagnostic = undefined(format!("the map has no member `{name}`"));
         let known = || record.members.keys().map(String::as_str);
         let diagnostic = match suggest::nearest(name, known()) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic.hint(format!("it has {}", known().collect::<Vec<_>>().join(", "))),
+            None => diagnostic.hint(format!("it has {}", some_of(known()))),
         };
-        Missing {
-            spot,
-            diagnostic: diagnostic.hint(format!("a member that may be absent: .get(\"{name}\")")),
-        }
+        let diagnostic = diagnostic.hint(format!("a member that may be absent: .get(\"{name}\")"));
+        Missing::at(spot, diagnostic)
     }
 
     /// `map["member"]`, `list[0]`.
@@ -451,14 +492,14 @@ impl<'p> Inference<'p> {
                     _ => Ty::Any,
                 }
             }
-            (Ty::List(_), _) => one.element(),
+            (Ty::List(..), _) => one.element(),
             (Ty::Unit | Ty::Never, _) => Ty::Never,
             _ => Ty::Any,
         });
         let all: Vec<Ty> = all.collect();
         if let (Ty::Params, Some(keys)) = (of, &keys) {
             let found = keys.iter().map(|(key, spot)| match self.param(key, *spot) {
-                Read::Found(ty) => ty,
+                Read::Found(ty) | Read::Possible(ty) => ty,
                 Read::Missing(missing) => {
                     self.report(missing.spot, missing.diagnostic);
                     Ty::Any
@@ -477,6 +518,16 @@ impl<'p> Inference<'p> {
     }
 }
 
+/// The first of several names, for a hint.
+pub(super) fn some_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 20;
+    let mut names: Vec<&str> = names.take(SHOWN + 1).collect();
+    if names.len() > SHOWN {
+        names[SHOWN] = "...";
+    }
+    names.join(", ")
+}
+
 /// What comes after a member.
 #[derive(Clone, Copy)]
 pub(super) enum Next<'e> {
@@ -490,6 +541,8 @@ pub(super) enum Next<'e> {
 /// What reading a member comes to.
 pub(super) enum Read {
     Found(Ty),
+    /// There may be a member of that name.
+    Possible(Ty),
     Missing(Missing),
     /// Nothing is known of the value.
     Unknown,
@@ -507,6 +560,14 @@ impl Read {
 pub(super) struct Missing {
     pub(super) spot: Spot,
     pub(super) diagnostic: Diagnostic,
+    /// Where the mistake may be instead.
+    also: Option<Box<(Spot, Diagnostic)>>,
+}
+
+impl Missing {
+    pub(super) fn at(spot: Spot, diagnostic: Diagnostic) -> Self {
+        Self { spot, diagnostic, also: None }
+    }
 }
 
 fn wrong_count(name: &str, given: usize, arities: &[usize]) -> Diagnostic {
@@ -546,11 +607,11 @@ fn sum_of(left: &Ty, right: &Ty, spot: Spot) -> Ty {
     };
     match (left, right) {
         (Ty::Never, _) | (_, Ty::Never) => Ty::Never,
-        (Ty::List(left), Ty::List(right)) => Ty::list((**left).clone().or((**right).clone())),
+        (Ty::List(left, _), Ty::List(right, _)) => Ty::list((**left).clone().or((**right).clone())),
         (Ty::Scalar(Kind::Int, _), Ty::Scalar(Kind::Int, _)) => Ty::INT,
         (Ty::Scalar(Kind::Text, Some(left)), Ty::Scalar(Kind::Text, Some(right))) => {
             match (left.value.as_str(), right.value.as_str()) {
-                (Some(first), Some(second)) => {
+                (Some(first), Some(second)) if first.len() + second.len() <= LONGEST_TEXT => {
                     Ty::constant(format!("{first}{second}").into(), left.spot)
                 }
                 _ => Ty::TEXT,
@@ -565,7 +626,7 @@ fn sum_of(left: &Ty, right: &Ty, spot: Spot) -> Ty {
                 Ty::map(all)
             }
             (Some(left), None) if matches!(right, Ty::Any) => {
-                let unknown = Record { members: BTreeMap::new(), rest: Some(Ty::Any) };
+                let unknown = Record { rest: Some(Ty::Any), ..Record::default() };
                 Ty::map(left.merged(&unknown))
             }
             _ => Ty::Any,

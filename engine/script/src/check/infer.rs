@@ -11,8 +11,10 @@ use std::rc::Rc;
 use piton_core::diagnostic::{Code, Diagnostic, Frame};
 use rhai::{Expr, FlowControl, Position, Stmt};
 
+use super::caught;
 use super::tree::{Tree, variables};
 use super::ty::{Closure, Field, Record, Spot, Ty};
+use super::watch::Watch;
 
 /// Calls inside calls that are followed.
 const DEEPEST: usize = 40;
@@ -22,6 +24,10 @@ const MOST_CALLS: usize = 48;
 const MOST_STEPS: usize = 2_000_000;
 /// How often a loop is gone through until its variables settle.
 const MOST_ROUNDS: usize = 4;
+/// Loops inside loops that are gone through like that.
+const DEEPEST_LOOPS: usize = 3;
+/// Places with problems after which no more is followed.
+const MOST_PROBLEMS: usize = 500;
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -34,6 +40,8 @@ pub(super) enum Finding {
     },
     /// A read that found its member.
     Good(Spot),
+    /// A read of a map that has members by names that are not known.
+    Possible(Spot),
 }
 
 /// What was seen in a call: here, and in the calls inside it. Calls of the same values share theirs.
@@ -76,6 +84,8 @@ struct Activation {
     called: Option<(Spot, String)>,
     /// Variables that conditions around the present place tell apart.
     tested: Vec<String>,
+    /// Loops around the present place.
+    loops: usize,
     /// What is here is not reached.
     dead: bool,
 }
@@ -97,8 +107,14 @@ pub(super) struct Inference<'p> {
     made: BTreeMap<usize, Rc<Closure>>,
     closures_followed: BTreeSet<usize>,
     steps: usize,
+    /// Places of problems, those included that another call excuses.
+    problems: BTreeSet<Spot>,
+    /// What `catch` gets.
+    caught: Ty,
     /// Parameters of the runbook that are read; nothing means that all may be.
     pub(super) params_read: Option<BTreeSet<String>>,
+    /// The place that an editor asks about.
+    pub(super) watched: Option<Watch>,
 }
 
 impl<'p> Inference<'p> {
@@ -113,7 +129,10 @@ impl<'p> Inference<'p> {
             made: BTreeMap::new(),
             closures_followed: BTreeSet::new(),
             steps: 0,
+            problems: BTreeSet::new(),
+            caught: caught::caught(tree),
             params_read: Some(BTreeSet::new()),
+            watched: None,
         }
     }
 
@@ -151,6 +170,13 @@ impl<'p> Inference<'p> {
     }
 
     fn enter(&mut self, file: usize, variables: Vec<(String, Ty)>, called: Option<(Spot, String)>) {
+        // Large values take their time: to be made, and to be compared with those of other calls.
+        let limited = variables.into_iter().map(|(name, ty)| {
+            let (ty, parts) = ty.measured();
+            self.steps += parts;
+            (name, ty)
+        });
+        let variables = limited.collect();
         self.next_activation += 1;
         self.activations.push(Activation {
             id: self.next_activation,
@@ -159,6 +185,7 @@ impl<'p> Inference<'p> {
             answers: Ty::Never,
             called,
             tested: Vec::new(),
+            loops: 0,
             dead: false,
         });
     }
@@ -180,6 +207,11 @@ impl<'p> Inference<'p> {
         self.activations.len() > 1
     }
 
+    /// Work that takes as long as so many steps.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.steps += steps;
+    }
+
     /// One more step; false when there were too many.
     pub(super) fn step(&mut self) -> bool {
         self.steps += 1;
@@ -189,7 +221,16 @@ impl<'p> Inference<'p> {
     // --- findings ---------------------------------------------------------------------------------
 
     pub(super) fn report(&mut self, spot: Spot, diagnostic: Diagnostic) {
+        self.count_problem(spot);
         self.findings.own.push(Finding::Problem { spot, diagnostic, excusable: None });
+    }
+
+    /// Whoever has that many problems is told enough, and told soon.
+    fn count_problem(&mut self, spot: Spot) {
+        self.problems.insert(spot);
+        if self.problems.len() > MOST_PROBLEMS {
+            self.steps = MOST_STEPS;
+        }
     }
 
     /// Reports what brings its own place.
@@ -199,17 +240,26 @@ impl<'p> Inference<'p> {
 
     /// Reports what another call of the same function may excuse, with the calls that led here.
     pub(super) fn report_read(&mut self, spot: Spot, mut diagnostic: Diagnostic, read: Spot) {
+        if self.is_in_function() && self.is_dead() {
+            // With the values of this call it is never reached.
+            return;
+        }
         for activation in self.activations.iter().rev() {
             let Some((called, name)) = &activation.called else { continue };
             if let Some(place) = self.place(*called) {
                 diagnostic.frames.push(Frame { name: name.clone(), place });
             }
         }
+        self.count_problem(spot);
         self.findings.own.push(Finding::Problem { spot, diagnostic, excusable: Some(read) });
     }
 
     pub(super) fn read_well(&mut self, spot: Spot) {
         self.findings.own.push(Finding::Good(spot));
+    }
+
+    pub(super) fn read_perhaps(&mut self, spot: Spot) {
+        self.findings.own.push(Finding::Possible(spot));
     }
 
     pub(super) fn place(&self, spot: Spot) -> Option<piton_core::diagnostic::Place> {
@@ -228,7 +278,7 @@ impl<'p> Inference<'p> {
     // --- variables --------------------------------------------------------------------------------
 
     pub(super) fn define(&mut self, name: &str, ty: Ty) {
-        self.here().variables.push((name.to_owned(), ty));
+        self.here().variables.push((name.to_owned(), ty.limited()));
     }
 
     pub(super) fn lookup(&self, name: &str) -> Option<Ty> {
@@ -239,8 +289,21 @@ impl<'p> Inference<'p> {
     pub(super) fn assign(&mut self, name: &str, ty: Ty) {
         let variables = &mut self.here().variables;
         if let Some((_, known)) = variables.iter_mut().rev().find(|(known, _)| known == name) {
-            *known = ty;
+            *known = ty.limited();
         }
+    }
+
+    /// Does something where conditions tell variables apart.
+    pub(super) fn with_tested<T>(
+        &mut self,
+        names: Vec<String>,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let count = self.here().tested.len();
+        self.here().tested.extend(names);
+        let answer = work(self);
+        self.here().tested.truncate(count);
+        answer
     }
 
     pub(super) fn is_tested(&self, name: &str) -> bool {
@@ -295,6 +358,9 @@ impl<'p> Inference<'p> {
     ) -> Ty {
         let definition = &self.tree.functions[function];
         arguments.resize(definition.params.len(), Ty::Any);
+        if !self.step() {
+            return Ty::Any;
+        }
         let known = self.followed.get(&function).map_or(&[][..], Vec::as_slice);
         if let Some(known) = known.iter().find(|known| known.arguments == arguments) {
             let (answer, findings) = (known.answer.clone(), Rc::clone(&known.findings));
@@ -346,7 +412,10 @@ impl<'p> Inference<'p> {
         for name in own {
             variables.push((name.clone(), given.next().unwrap_or(Ty::Any)));
         }
+        let loops = self.activations.last().map_or(0, |here| here.loops);
         self.enter(definition.file, variables, None);
+        // A closure runs where it is called, and with whatever is around.
+        self.here().loops = loops;
         self.running.push(closure.function);
         let answer = self.body(&definition.body);
         self.running.pop();
@@ -383,23 +452,29 @@ impl<'p> Inference<'p> {
         let is_dead = self.is_dead();
         let here = self.here();
         let returned = std::mem::replace(&mut here.answers, Ty::Never);
-        if is_dead { returned } else { returned.or(last) }
+        let (answer, parts) = (if is_dead { returned } else { returned.or(last) }).measured();
+        self.spend(parts);
+        answer
     }
 
     // --- statements -------------------------------------------------------------------------------
 
     /// Statements with variables of their own; the value of the last.
     pub(super) fn block(&mut self, statements: &'p [Stmt]) -> Ty {
-        let variables = self.here().variables.len();
+        let (variables, tested) = (self.here().variables.len(), self.here().tested.len());
         let mut value = Ty::Unit;
         for statement in statements {
             value = self.statement(statement);
         }
         self.here().variables.truncate(variables);
+        self.here().tested.truncate(tested);
         if self.is_dead() { Ty::Never } else { value }
     }
 
     fn statement(&mut self, statement: &'p Stmt) -> Ty {
+        if !self.step() {
+            return Ty::Any;
+        }
         match statement {
             Stmt::Expr(expression) => self.eval(expression),
             Stmt::FnCall(call, position) => self.function_call(call, *position),
@@ -486,8 +561,12 @@ impl<'p> Inference<'p> {
                 self.block(control.branch.statements())
             }
         };
+        let returns = after.dead != self.is_dead();
         self.meet(after);
-        self.here().tested.truncate(count);
+        if !returns {
+            // After `if map.get("a") == () { return; }` the rest is told apart, too.
+            self.here().tested.truncate(count);
+        }
         first.or(second)
     }
 
@@ -525,7 +604,7 @@ impl<'p> Inference<'p> {
         };
         let stays = |one: &&Ty| match one {
             Ty::Unit | Ty::Scalar(_, Some(_)) => is_it(one) == is_equal,
-            Ty::Map(_) | Ty::List(_) | Ty::Closure(_) | Ty::Account | Ty::Client(_) => !is_equal,
+            Ty::Map(_) | Ty::List(..) | Ty::Closure(_) | Ty::Account | Ty::Client(_) => !is_equal,
             _ => true,
         };
         let left = Ty::any_of(ty.alternatives().iter().filter(stays).cloned());
@@ -573,7 +652,7 @@ impl<'p> Inference<'p> {
         });
         let count = self.here().variables.len();
         if let Expr::Variable(variable, ..) = &control.expr {
-            self.define(&variable.1, Ty::Any);
+            self.define(&variable.1, self.caught.clone());
         }
         let second = self.block(control.branch.statements());
         self.here().variables.truncate(count);
@@ -584,7 +663,7 @@ impl<'p> Inference<'p> {
     fn for_loop(&mut self, name: &str, index: Option<&str>, control: &'p FlowControl) {
         let items = self.eval(&control.expr);
         let element = items.element();
-        if matches!(items, Ty::List(_)) && element == Ty::Never {
+        if matches!(items, Ty::List(..)) && element == Ty::Never {
             // A list that is empty as far as is known; what fills it may not be known.
             return self.rounds(|inference| inference.one_round(name, Ty::Any, index, control));
         }
@@ -601,12 +680,26 @@ impl<'p> Inference<'p> {
         self.here().variables.truncate(count);
     }
 
-    /// A loop: gone through in silence until its variables settle, then once aloud.
+    /// A loop: gone through in silence until its variables settle, then once aloud. Deep inside other
+    /// loops nothing is known of variables, and once is enough.
     fn rounds(&mut self, mut body: impl FnMut(&mut Self)) {
         let was_dead = self.is_dead();
+        self.here().loops += 1;
+        if self.here().loops > DEEPEST_LOOPS {
+            self.here().variables.iter_mut().for_each(|(_, known)| *known = Ty::Any);
+            body(self);
+            self.here().dead = was_dead;
+            self.here().variables.iter_mut().for_each(|(_, known)| *known = Ty::Any);
+        } else {
+            self.settle_rounds(&mut body, was_dead);
+        }
+        self.here().loops -= 1;
+    }
+
+    fn settle_rounds(&mut self, body: &mut impl FnMut(&mut Self), was_dead: bool) {
         for round in 0..MOST_ROUNDS {
             let before = self.snapshot();
-            self.muted(&mut body);
+            self.muted(&mut *body);
             self.here().dead = was_dead;
             let start = before.variables.clone();
             self.meet(before);
@@ -671,7 +764,7 @@ fn changed(ty: &Ty, path: &[Option<(String, Spot)>], new: Ty) -> Ty {
             }
             Ty::map(record)
         }
-        (Ty::List(item), _) => {
+        (Ty::List(item, _), _) => {
             let inner = changed(item, rest, new);
             Ty::list((**item).clone().or(inner))
         }
@@ -687,7 +780,7 @@ fn holds_closure(ty: &Ty) -> bool {
     match ty {
         Ty::Closure(_) => true,
         Ty::OneOf(all) => all.iter().any(holds_closure),
-        Ty::List(item) => holds_closure(item),
+        Ty::List(item, _) => holds_closure(item),
         Ty::Map(record) => {
             record.members.values().any(|field| holds_closure(&field.ty))
                 || record.rest.as_ref().is_some_and(holds_closure)

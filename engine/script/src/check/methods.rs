@@ -47,6 +47,27 @@ const CHANGE_TEXT: [&str; 13] = [
 const CHANGE_MUCH: [&str; 9] =
     ["append", "fill_with", "insert", "mixin", "pad", "remove", "set", "splice", "drain"];
 
+/// Methods of a list that leave it as long as it is.
+const KEEP_COUNT: [&str; 17] = [
+    "all",
+    "contains",
+    "extract",
+    "filter",
+    "find",
+    "find_map",
+    "get",
+    "index_of",
+    "is_empty",
+    "len",
+    "map",
+    "order",
+    "reduce",
+    "reduce_rev",
+    "reverse",
+    "some",
+    "sort",
+];
+
 const ACCOUNT_METHODS: [&str; 7] =
     ["assume", "environment", "identity", "region", "service", "to_string", "to_debug"];
 
@@ -87,7 +108,12 @@ impl Inference<'_> {
             Ty::Account => Answer::of(self.account_method(name, arguments, spot)),
             Ty::Params => Answer::of(self.params_method(name, arguments)),
             Ty::Closure(_) if name == "call" => Answer::of(self.called(of, Some(arguments))),
-            Ty::List(_) => self.list_method(of, name, arguments),
+            Ty::List(..) => {
+                let Answer { value, receiver } = self.list_method(of, name, arguments);
+                let is_kept = KEEP_COUNT.contains(&name);
+                let receiver = receiver.or_else(|| (!is_kept).then(|| of.uncounted()));
+                Answer { value, receiver }
+            }
             Ty::Map(record) => self.map_method(record, name, arguments),
             Ty::Shape(_) if of.enumeration().is_none() => self.shape_method(of, name, arguments),
             Ty::Scalar(Kind::Text, _) | Ty::Shape(_) | Ty::Choice(_) => text_method(name),
@@ -105,12 +131,19 @@ impl Inference<'_> {
             .alternatives()
             .iter()
             .all(|one| matches!(one, Ty::Client(_) | Ty::Account | Ty::Never));
-        if may_be_anything || super::natives::is_known(name) || self.tree.written.contains(name) {
+        if may_be_anything || super::natives::is_known(name) || self.tree.written.contains_key(name)
+        {
             return;
         }
         let file = &self.tree.files[self.file()];
         if !file.arities(name).is_empty()
-            || bound::services().any(|service| bound::has_operation(service, name))
+            || self
+                .tree
+                .services
+                .iter()
+                .copied()
+                .chain(bound::services())
+                .any(|service| bound::has_operation(service, name))
         {
             return;
         }
@@ -128,7 +161,7 @@ impl Inference<'_> {
     fn method_of_any(&mut self, name: &str, arguments: &[Ty], spot: Spot) -> Ty {
         if !super::natives::is_known(name)
             && arguments.len() <= 1
-            && let Some(service) = Self::only_service_with(name)
+            && let Some(service) = self.only_service_with(name)
         {
             return self.operation(service, name, arguments, spot);
         }
@@ -151,9 +184,8 @@ impl Inference<'_> {
                 Ty::Account
             }
             ("identity", _) => {
-                let members = ["account", "arn", "region"]
-                    .map(|name| (name.to_owned(), Field { ty: Ty::TEXT, spot }));
-                Ty::map(Record { members: members.into(), rest: None })
+                let members = ["account", "arn", "region"].map(|name| (name, Ty::TEXT));
+                Ty::map(Record::given(members, spot.file))
             }
             ("to_string" | "to_debug", _) => Ty::TEXT,
             ("service", [service]) => {
@@ -167,7 +199,7 @@ impl Inference<'_> {
             _ => {
                 let message = format!("an account has no method `{name}`");
                 let diagnostic = undefined(message);
-                let elsewhere = Self::only_service_with(name);
+                let elsewhere = self.only_service_with(name);
                 let near = suggest::nearest(name, ACCOUNT_METHODS);
                 self.report(
                     spot,
@@ -191,7 +223,7 @@ impl Inference<'_> {
         match (name, wanted) {
             ("get" | "contains", Some((wanted, spot))) => {
                 let found = match self.param(wanted, spot) {
-                    Read::Found(ty) => ty,
+                    Read::Found(ty) | Read::Possible(ty) => ty,
                     Read::Missing(missing) => {
                         self.report(missing.spot, missing.diagnostic);
                         Ty::Any
@@ -217,7 +249,7 @@ impl Inference<'_> {
         let Some(spec) = declaration.param(name) else {
             let known = declaration.params.iter().map(|param| param.name.as_str());
             let diagnostic = params::unknown_parameter(name, known);
-            return Read::Missing(Missing { spot, diagnostic });
+            return Read::Missing(Missing::at(spot, diagnostic));
         };
         if let Some(read) = &mut self.params_read {
             read.insert(name.to_owned());
@@ -263,7 +295,7 @@ impl Inference<'_> {
             "find_map" => Answer::of(each(self)),
             "filter" => {
                 each(self);
-                Answer::of(of.clone())
+                Answer::of(of.uncounted())
             }
             "find" => {
                 each(self);
@@ -279,7 +311,7 @@ impl Inference<'_> {
             }
             "retain" | "drain" | "index_of" | "dedup" => {
                 each(self);
-                Answer::of(if name == "index_of" { Ty::INT } else { of.clone() })
+                Answer::of(if name == "index_of" { Ty::INT } else { of.uncounted() })
             }
             "sort" | "order" => {
                 if let Some(closure) = arguments.first() {
@@ -297,7 +329,7 @@ impl Inference<'_> {
             "len" => Answer::of(Ty::INT),
             "is_empty" => Answer::of(Ty::BOOL),
             "extract" | "reverse" | "split" | "truncate" | "chop" | "clear" => {
-                Answer::of(of.clone())
+                Answer::of(of.uncounted())
             }
             _ => {
                 self.give_away(arguments);
@@ -343,15 +375,28 @@ impl Inference<'_> {
     }
 
     /// What `map.get("a.b")` finds. A member of nearly that name that nothing else reads is a slip.
+    /// So is a name that is nearly a member of what the language gives.
     fn optional_part(&mut self, record: &Record, path: &str, spot: Spot) -> Ty {
         if let Some(field) = record.members.get(path) {
+            self.read_well(spot);
             return field.ty.clone();
         }
         let (name, rest) = path.split_once('.').unwrap_or((path, ""));
         if let Some(ty) = record.get(name) {
+            self.read_well(spot);
             return if rest.is_empty() { ty } else { self.optional(&ty, rest, spot) };
         }
-        let unread = record.members.iter().filter(|(known, _)| !self.tree.read.contains(*known));
+        if record.is_given {
+            let known = record.members.keys().map(String::as_str);
+            if let Some(near) = suggest::nearest(name, known) {
+                let diagnostic = undefined(format!("the map never has a member `{name}`"));
+                let diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+                self.report_read(spot, diagnostic, spot);
+            }
+            return Ty::Unit;
+        }
+        let unread =
+            record.members.iter().filter(|(known, _)| !self.tree.read.contains_key(*known));
         let unread: Vec<(&String, &Field)> = unread.collect();
         let near = suggest::nearest(name, unread.iter().map(|(known, _)| known.as_str()));
         let slip = near.and_then(|near| unread.iter().find(|(known, _)| known.as_str() == near));

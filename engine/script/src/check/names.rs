@@ -1,6 +1,8 @@
 //! Names: variables that nothing uses, functions that hide others, and captures that do not do what
 //! they look like.
 
+use std::collections::BTreeSet;
+
 use piton_core::diagnostic::{Code, Diagnostic};
 use rhai::{ASTFlags, BinaryExpr, Expr, FlowControl, FnCallExpr, Ident, Position, Stmt};
 
@@ -10,6 +12,24 @@ use crate::rules::{Node, walk_statement};
 
 /// Methods that put a value into what they are called on.
 const KEEPING: [&str; 5] = ["push", "insert", "append", "set", "unshift"];
+
+/// Methods that change what they are called on, and are called for that alone.
+const CHANGING: [&str; 14] = [
+    "append",
+    "clear",
+    "crop",
+    "drain",
+    "fill_with",
+    "insert",
+    "mixin",
+    "pad",
+    "push",
+    "remove",
+    "retain",
+    "set",
+    "splice",
+    "truncate",
+];
 
 /// A variable in reach.
 struct Variable {
@@ -303,7 +323,7 @@ impl<'t> Names<'t> {
         }
     }
 
-    /// Branches get copies of what they capture: an assignment is lost.
+    /// Branches get copies of what they capture: what they change is lost.
     fn assigned_in_branches(&mut self, argument: &'t Expr) {
         let tree = self.tree;
         let mut closures = Vec::new();
@@ -317,20 +337,37 @@ impl<'t> Names<'t> {
             other => closures.extend(tree.closure(other)),
         }
         for (function, captured) in closures {
-            for statement in &tree.functions[function].body {
-                walk_statement(statement, &mut |node| {
-                    let Node::Statement(Stmt::Assignment(assignment)) = node else { return };
-                    let Some(root) = root_variable(&assignment.1.lhs) else { return };
-                    if captured.iter().any(|name| name.name == root) {
-                        let message = format!(
-                            "a branch has its own copy of `{root}`: the assignment is lost"
-                        );
-                        let diagnostic = Diagnostic::error(Code::Capture, message)
-                            .hint("return what the branch has made");
-                        self.problems.push((assignment.1.lhs.start_position(), diagnostic));
-                    }
-                });
-            }
+            let captured = captured.iter().map(|name| name.name.as_str()).collect();
+            self.lost_in(function, &captured);
+        }
+    }
+
+    /// Changes of captured variables in a closure, and in the closures inside it.
+    fn lost_in(&mut self, function: usize, captured: &BTreeSet<&str>) {
+        let tree = self.tree;
+        let mut inner = Vec::new();
+        for statement in &tree.functions[function].body {
+            walk_statement(statement, &mut |node| {
+                if let Node::Expression(expression) = node
+                    && let Some((function, names)) = tree.closure(expression)
+                {
+                    let names: BTreeSet<String> =
+                        names.iter().map(|name| name.name.to_string()).collect();
+                    inner.push((function, names));
+                }
+                let Some((root, position)) = changed_variable(node) else { return };
+                if captured.contains(root) {
+                    let message =
+                        format!("a branch has its own copy of `{root}`: the change is lost");
+                    let diagnostic = Diagnostic::error(Code::Capture, message)
+                        .hint("return what the branch has made");
+                    self.problems.push((position, diagnostic));
+                }
+            });
+        }
+        for (function, names) in inner {
+            let both = captured.iter().copied().filter(|name| names.contains(*name)).collect();
+            self.lost_in(function, &both);
         }
     }
 
@@ -371,6 +408,24 @@ impl<'t> Names<'t> {
                 Diagnostic::error(Code::Shadowed, message).hint("give the function another name");
             self.problems.push((position, diagnostic));
         }
+    }
+}
+
+/// The variable that a statement or a method changes, and where.
+fn changed_variable(node: Node<'_>) -> Option<(&str, Position)> {
+    match node {
+        Node::Statement(Stmt::Assignment(assignment)) => {
+            let changed = &assignment.1.lhs;
+            Some((root_variable(changed)?, changed.start_position()))
+        }
+        Node::Expression(expression @ (Expr::Dot(..) | Expr::Index(..))) => {
+            let is_method = |link: &Link<'_>| matches!(link, Link::Method(..));
+            let first = chain(expression).1.into_iter().find(is_method);
+            let Some(Link::Method(call, position)) = first else { return None };
+            let is_change = CHANGING.contains(&call.name.as_str());
+            is_change.then(|| Some((root_variable(expression)?, position))).flatten()
+        }
+        _ => None,
     }
 }
 

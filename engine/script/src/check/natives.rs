@@ -9,9 +9,12 @@ use piton_core::time::Span;
 use piton_models::suggest;
 use serde_json::Value;
 
+use super::columns::columns;
 use super::infer::Inference;
 use super::ty::{Field, Kind, Record, Spot, Ty};
 use crate::engine;
+use crate::prelude::calls;
+use crate::words::FunctionOption;
 
 /// What an option takes.
 #[derive(Clone, Copy)]
@@ -69,28 +72,58 @@ const MANUAL: &[(&str, Takes)] = &[
 ];
 const QUERY: &[(&str, Takes)] = &[
     ("sql", Text),
-    ("target", Nested(TARGET)),
+    ("target", Nested(&TARGET)),
     ("parameters", Map),
     ("keep", One(&["all", "sample", "digest"])),
     ("give_up", Takes::Span),
 ];
-const TARGET: &[(&str, Takes)] = &[
-    ("cluster", Text),
-    ("workgroup", Text),
-    ("database", Text),
-    ("secret", Text),
-    ("user", Text),
-    ("name", Text),
-    ("ClusterIdentifier", Text),
-    ("WorkgroupName", Text),
-    ("Database", Text),
-    ("SecretArn", Text),
-    ("DbUser", Text),
-    ("StatementName", Text),
-];
+const TARGET: [(&str, Takes); 2 * calls::TARGET.len()] = texts(&calls::TARGET);
 const PASSWORD: &[(&str, Takes)] = &[("length", Whole(8, 128)), ("alphabet", Text)];
 const CSV: &[(&str, Takes)] = &[("separator", Text), ("header", Bool)];
+const PARALLEL_MAP: &[(&str, Takes)] =
+    &[("max", Whole(1, 256)), ("ramp", Bool), ("tolerate", Anything)];
+const CALL_RUNBOOK: &[(&str, Takes)] = &[("accounts", Map)];
 const ASSUME: &[(&str, Takes)] = &[("external_id", Text), ("session_name", Text)];
+
+const ANSWERED: [&str; 23] = [
+    "account",
+    "alias",
+    "arn",
+    "at",
+    "by",
+    "columns",
+    "comment",
+    "decision",
+    "digest",
+    "error",
+    "evidence",
+    "fields",
+    "index",
+    "item",
+    "location",
+    "ok",
+    "region",
+    "row_count",
+    "rows",
+    "settled",
+    "state",
+    "statement_id",
+    "value",
+];
+
+/// Members that are texts, each by two names.
+const fn texts<const N: usize>(
+    names: &[(&'static str, &'static str)],
+) -> [(&'static str, Takes); N] {
+    let mut all = [("", Text); N];
+    let mut at = 0;
+    while at < names.len() {
+        all[2 * at] = (names[at].0, Text);
+        all[2 * at + 1] = (names[at].1, Text);
+        at += 1;
+    }
+    all
+}
 
 /// A function with options: its name, which argument they are, what they take, and which of them must
 /// be there.
@@ -99,13 +132,37 @@ type WithOptions = (&'static str, usize, &'static [(&'static str, Takes)], &'sta
 /// Functions with options.
 const WITH_OPTIONS: &[WithOptions] = &[
     ("approve", 1, APPROVE, &[]),
+    ("call_runbook", 2, CALL_RUNBOOK, &[]),
     ("manual", 1, MANUAL, &["instructions"]),
+    ("parallel_map", 2, PARALLEL_MAP, &[]),
     ("parse_csv", 1, CSV, &[]),
     ("query", 1, QUERY, &["sql", "target"]),
     ("random_password", 0, PASSWORD, &[]),
     ("retry", 2, RETRY, &["on"]),
     ("wait_until", 2, WAIT, &[]),
 ];
+
+/// The options of a function, or those in the map that one of them takes.
+pub(crate) fn options(function: &str, nested: &[&str]) -> Vec<FunctionOption> {
+    let assume = ("assume", 1, ASSUME, [].as_slice());
+    let all = WITH_OPTIONS.iter().chain([&assume]);
+    let Some((_, _, mut known, mut needed)) = all.copied().find(|(name, ..)| *name == function)
+    else {
+        return Vec::new();
+    };
+    for step in nested {
+        match known.iter().find(|(name, _)| name == step) {
+            Some((_, Nested(inner))) => (known, needed) = (*inner, &[]),
+            _ => return Vec::new(),
+        }
+    }
+    let option = |(name, takes): &(&'static str, Takes)| FunctionOption {
+        name,
+        required: needed.contains(name),
+        choices: if let One(choices) = takes { choices } else { &[] },
+    };
+    known.iter().map(option).collect()
+}
 
 /// Names of every function that is not the program's own.
 fn known() -> &'static BTreeSet<String> {
@@ -137,6 +194,11 @@ pub(super) fn names<'a>() -> impl Iterator<Item = &'a str> {
     known().iter().map(String::as_str).filter(is_word).filter(|name| !name.contains('$'))
 }
 
+/// Names of members that answers of the prelude's functions have.
+pub(super) fn answered() -> impl Iterator<Item = &'static str> {
+    ANSWERED.into_iter()
+}
+
 impl Inference<'_> {
     /// A call of a function of the prelude or of Rhai.
     pub(super) fn native(&mut self, name: &str, arguments: &[Ty], spot: Spot) -> Ty {
@@ -147,7 +209,18 @@ impl Inference<'_> {
             self.options(owner, known, required, given, spot);
         }
         match (name, arguments) {
-            ("aws", _) => Ty::Account,
+            ("aws", [alias, id @ ..]) => {
+                self.account_used(alias, id.first());
+                Ty::Account
+            }
+            ("call_runbook", [runbook, rest @ ..]) => {
+                self.call_runbook(runbook, rest.first(), rest.get(1), spot);
+                Ty::any_map()
+            }
+            ("parallel", [branches]) => self.parallel(branches),
+            ("parallel_map", [list, branch, options @ ..]) => {
+                self.parallel_map(list, branch, options.first(), spot.file)
+            }
             ("step", [_, body]) => self.called(body, Some(&[])),
             ("retry", [_, call, _]) => self.called(call, Some(&[])),
             ("wait_until", [_, call, options]) => {
@@ -160,7 +233,7 @@ impl Inference<'_> {
                 Ty::Unit
             }
             ("approve" | "manual", _) => self.gate(name, arguments, spot),
-            ("query", _) => query_answer(spot),
+            ("query", [_, options]) => query_answer(options, spot.file),
             ("fail", _) => {
                 self.end_here();
                 Ty::Never
@@ -176,12 +249,14 @@ impl Inference<'_> {
             }
             ("now" | "uuid", _) => Ty::TEXT,
             (
-                "note" | "output" | "artifact" | "ensure" | "sleep" | "sleep_until" | "runbook",
+                "note" | "lock" | "output" | "artifact" | "ensure" | "sleep" | "sleep_until"
+                | "runbook",
                 _,
             ) => Ty::Unit,
             ("type_of", [value]) => match value {
-                Ty::Map(_) => Ty::constant("map".into(), spot),
-                Ty::List(_) => Ty::constant("array".into(), spot),
+                // What is caught may be a text that was thrown.
+                Ty::Map(record) if !record.is_given => Ty::constant("map".into(), spot),
+                Ty::List(..) => Ty::constant("array".into(), spot),
                 Ty::Scalar(Kind::Text, _) => Ty::constant("string".into(), spot),
                 _ => Ty::TEXT,
             },
@@ -214,6 +289,69 @@ impl Inference<'_> {
         Ty::any_of(all)
     }
 
+    /// An alias that came here by whatever way, and the account that is meant of several.
+    fn account_used(&mut self, alias: &Ty, id: Option<&Ty>) {
+        for literal in alias.alternatives().iter().filter_map(Ty::literal) {
+            let declaration = &self.tree.compiled.declaration;
+            let Some(alias) = literal.value.as_str() else { continue };
+            if let Some(problem) = declaration.misused(alias, id.is_some()) {
+                self.report(literal.spot, problem);
+            }
+        }
+        for literal in id.map_or(&[][..], Ty::alternatives).iter().filter_map(Ty::literal) {
+            let text = literal.value.as_str().unwrap_or_default();
+            if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                let message = format!("`{}` is no account id", shown(&literal.value));
+                let diagnostic = Diagnostic::error(Code::BadArgument, message);
+                self.report(literal.spot, diagnostic.hint("twelve digits: \"111122223333\""));
+            }
+        }
+    }
+
+    /// What branches answer, by their names.
+    fn parallel(&mut self, branches: &Ty) -> Ty {
+        let Ty::Map(branches) = branches else {
+            self.give_away(std::slice::from_ref(branches));
+            return Ty::Any;
+        };
+        let mut answers =
+            Record { rest: branches.rest.clone().map(|_| Ty::Any), ..Record::default() };
+        for (name, Field { ty, spot }) in &branches.members {
+            let answer = Field { ty: self.called(ty, Some(&[])), spot: *spot };
+            answers.members.insert(name.clone(), answer);
+        }
+        Ty::map(answers)
+    }
+
+    /// A list of what the branch answers for each item; with `tolerate`, of how each came out.
+    fn parallel_map(&mut self, list: &Ty, branch: &Ty, options: Option<&Ty>, file: usize) -> Ty {
+        let item = match list.element() {
+            Ty::Never => Ty::Any,
+            item => item,
+        };
+        let answer = self.called(branch, Some(&[item.clone(), Ty::INT]));
+        let tolerates = match options {
+            None => Some(false),
+            Some(Ty::Map(record)) if record.rest.is_none() => {
+                Some(record.get("tolerate").is_some_and(|ty| ty != Ty::Unit))
+            }
+            Some(_) => None,
+        };
+        let row = [
+            ("index", Ty::INT),
+            ("item", item),
+            ("ok", Ty::BOOL),
+            ("value", answer.clone().or(Ty::Unit)),
+            ("error", Ty::Any),
+            ("state", Ty::TEXT),
+        ];
+        match tolerates {
+            Some(true) => Ty::list(Ty::map(Record::given(row, file))),
+            Some(false) => Ty::list(answer),
+            None => Ty::list(Ty::Any),
+        }
+    }
+
     fn gate(&mut self, name: &str, arguments: &[Ty], spot: Spot) -> Ty {
         let given = arguments.get(1);
         let lacks = |option: &str| match given {
@@ -241,9 +379,12 @@ impl Inference<'_> {
             let answer = self.called(&call, Some(&[]));
             self.wait(&answer, &Ty::Map(rule), "settled_by", spot);
         }
-        let members = ["decision", "by", "alias", "comment", "fields", "evidence", "at", "settled"];
-        let members = members.map(|name| (name.to_owned(), Field { ty: Ty::Any, spot }));
-        Ty::map(Record { members: members.into(), rest: Some(Ty::Any) })
+        let form = match given {
+            None => Ty::Unit,
+            Some(Ty::Map(record)) => record.get("form").unwrap_or(Ty::Unit),
+            Some(_) => Ty::Any,
+        };
+        gate_answer(&form, spot.file)
     }
 
     fn file_named(&mut self, what: &str, path: &Ty) {
@@ -371,16 +512,51 @@ fn mistyped(given: &Ty, fits: impl Fn(&Ty) -> bool, wanted: &str) -> Option<Stri
     (!is_open && !fits(given)).then(|| format!("takes {wanted}, found {}", given.described()))
 }
 
-fn query_answer(spot: Spot) -> Ty {
+/// What a gate answers: the decision, with a field for each member of the form.
+fn gate_answer(form: &Ty, file: usize) -> Ty {
+    let fields = match form {
+        Ty::Map(form) if form.rest.is_none() => {
+            let fields = form.members.keys().map(|name| (name.as_str(), Ty::Any));
+            Ty::map(Record::given(fields, file)).or(Ty::Unit)
+        }
+        _ => Ty::Any,
+    };
+    let optional = || Ty::TEXT.or(Ty::Unit);
+    let members = [
+        ("decision", Ty::TEXT),
+        ("by", optional()),
+        ("alias", optional()),
+        ("comment", optional()),
+        ("fields", fields),
+        ("evidence", Ty::Any),
+        ("at", Ty::TEXT),
+        ("settled", Ty::BOOL),
+        ("state", Ty::Any),
+        ("value", Ty::Any),
+    ];
+    Ty::map(Record::given(members, file))
+}
+
+/// What `query` answers: rows have the columns of the statement, where those are plainly written.
+fn query_answer(options: &Ty, file: usize) -> Ty {
+    let sql = match options {
+        Ty::Map(record) => record.get("sql"),
+        _ => None,
+    };
+    let names = sql.as_ref().and_then(Ty::literal_text).and_then(columns);
+    let row = names.map_or(Ty::Any, |names| {
+        let cells = names.iter().map(|name| (name.as_str(), Ty::Any));
+        Ty::map(Record::given(cells, file))
+    });
     let members = [
         ("statement_id", Ty::Any),
         ("columns", Ty::Any),
-        ("rows", Ty::list(Ty::Any)),
+        ("rows", Ty::list(row)),
         ("row_count", Ty::INT),
         ("digest", Ty::Any),
+        ("location", Ty::TEXT.or(Ty::Unit)),
     ];
-    let members = members.map(|(name, ty)| (name.to_owned(), Field { ty, spot }));
-    Ty::map(Record { members: members.into(), rest: None })
+    Ty::map(Record::given(members, file))
 }
 
 /// A constant of a choice.

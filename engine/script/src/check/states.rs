@@ -5,7 +5,7 @@ use std::rc::Rc;
 use piton_core::diagnostic::{Code, Diagnostic, Frame};
 use piton_models::suggest;
 
-use super::expr::Read;
+use super::expr::{Read, some_of};
 use super::infer::{Inference, undefined};
 use super::natives::shown;
 use super::ty::{Choices, Shaped, Spot, Ty};
@@ -40,7 +40,7 @@ impl Inference<'_> {
         for option in ["ok", "fail"] {
             let states = options.get(option).unwrap_or(Ty::Unit);
             let states = match &states {
-                Ty::List(item) => (**item).clone(),
+                Ty::List(item, _) => (**item).clone(),
                 one => one.clone(),
             };
             for one in states.alternatives() {
@@ -83,7 +83,7 @@ impl Inference<'_> {
         let mut problem = None;
         for one in of.alternatives() {
             match self.part_of(one, path, spot) {
-                Read::Found(ty) => found = found.or(ty),
+                Read::Found(ty) | Read::Possible(ty) => found = found.or(ty),
                 Read::Missing(missing) => problem = Some(missing),
                 Read::Unknown => found = found.or(Ty::Any),
                 Read::Nothing => {}
@@ -118,11 +118,11 @@ impl Inference<'_> {
             },
             Ty::Shape(shaped) if name.parse::<usize>().is_err() => {
                 match self.member_of_shape(*shaped, name, spot) {
-                    Read::Found(ty) => ty,
+                    Read::Found(ty) | Read::Possible(ty) => ty,
                     other => return other,
                 }
             }
-            Ty::Shape(_) | Ty::List(_) => of.element(),
+            Ty::Shape(_) | Ty::List(..) => of.element(),
             Ty::Unit | Ty::Never => return Read::Nothing,
             _ => return Read::Unknown,
         };
@@ -135,12 +135,12 @@ impl Inference<'_> {
 
     fn no_part(&self, record: &super::ty::Record, name: &str, spot: Spot) -> super::expr::Missing {
         let diagnostic = undefined(format!("the map has no member `{name}`"));
-        let known: Vec<&str> = record.members.keys().map(String::as_str).collect();
-        let diagnostic = match suggest::nearest(name, known.iter().copied()) {
+        let known = || record.members.keys().map(String::as_str);
+        let diagnostic = match suggest::nearest(name, known()) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic.hint(format!("it has {}", known.join(", "))),
+            None => diagnostic.hint(format!("it has {}", some_of(known()))),
         };
-        super::expr::Missing { spot, diagnostic }
+        super::expr::Missing::at(spot, diagnostic)
     }
 
     /// A value beside a literal: one that it never has is a slip.

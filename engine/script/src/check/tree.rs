@@ -1,10 +1,11 @@
 //! The program as the checker reads it: files, functions and closures with their bodies, imports,
 //! and the parts of expressions that Rhai nests.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use rhai::{AST, ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Ident, Position, Stmt};
 
+use crate::bound;
 use crate::program::{Compiled, Script};
 use crate::rules::{Node, walk_expression, walk_statement};
 use crate::source::Source;
@@ -47,12 +48,15 @@ pub(super) struct Tree<'p> {
     pub(super) compiled: &'p Compiled,
     pub(super) files: Vec<File<'p>>,
     pub(super) functions: Vec<Function>,
+    /// Services that the scripts name: a client is of one of them.
+    pub(super) services: Vec<&'static str>,
     /// Closures by Rhai's name.
     pub(super) closures: HashMap<String, usize>,
-    /// Names that the scripts read by: properties, and texts, in parts where they are paths.
-    pub(super) read: BTreeSet<String>,
-    /// Names of members that the scripts write.
-    pub(super) written: BTreeSet<String>,
+    /// Names that the scripts read by, and how often: properties, and texts, in parts where they are
+    /// paths.
+    pub(super) read: BTreeMap<String, usize>,
+    /// Names of members that the scripts write, and how often.
+    pub(super) written: BTreeMap<String, usize>,
 }
 
 impl<'p> Tree<'p> {
@@ -61,9 +65,10 @@ impl<'p> Tree<'p> {
             compiled,
             files: Vec::new(),
             functions: Vec::new(),
+            services: Vec::new(),
             closures: HashMap::new(),
-            read: BTreeSet::new(),
-            written: BTreeSet::new(),
+            read: BTreeMap::new(),
+            written: BTreeMap::new(),
         };
         for (file, script) in compiled.scripts().iter().enumerate() {
             tree.add(file, script);
@@ -73,6 +78,7 @@ impl<'p> Tree<'p> {
             tree.files[file].imports = imports;
         }
         (tree.read, tree.written) = tree.names();
+        tree.services = bound::services().filter(|name| tree.read.contains_key(*name)).collect();
         tree
     }
 
@@ -154,18 +160,21 @@ impl<'p> Tree<'p> {
     }
 
     /// Names of members that are read, and those that are written.
-    fn names(&self) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
+    fn names(&self) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+        let (mut read, mut written) = (BTreeMap::new(), BTreeMap::new());
+        let count = |names: &mut BTreeMap<String, usize>, name: &str| {
+            *names.entry(name.to_owned()).or_default() += 1;
+        };
         for file in 0..self.files.len() {
             self.visit(file, &mut |node| match node {
                 Node::Expression(Expr::Property(property, _)) => {
-                    read.insert(property.2.to_string());
+                    count(&mut read, &property.2);
                 }
                 Node::Expression(Expr::StringConstant(text, _)) => {
-                    read.extend(text.split('.').map(str::to_owned));
+                    text.split('.').for_each(|part| count(&mut read, part));
                 }
                 Node::Expression(Expr::Map(map, _)) => {
-                    written.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+                    map.0.iter().for_each(|(name, _)| count(&mut written, &name.name));
                 }
                 _ => {}
             });

@@ -19,6 +19,11 @@ pub(super) struct Spot {
     pub(super) position: Position,
 }
 
+/// Values of more parts than that are taken as unknown.
+const MOST_PARTS: usize = 4_000;
+/// And so are values that are nested deeper.
+const DEEPEST_PARTS: usize = 40;
+
 /// What is known of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ty {
@@ -33,8 +38,8 @@ pub(super) enum Ty {
     Choice(Rc<Choices>),
     /// A part of what AWS answers.
     Shape(Shaped),
-    /// A list by its elements.
-    List(Rc<Self>),
+    /// A list by its elements, with their number where it is written out.
+    List(Rc<Self>, Option<Count>),
     Map(Rc<Record>),
     Account,
     /// A client by its service.
@@ -60,6 +65,13 @@ pub(super) struct Constant {
     pub(super) spot: Spot,
 }
 
+/// How many elements a list has, and where it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) elements: usize,
+    pub(super) spot: Spot,
+}
+
 /// The choices of a parameter.
 #[derive(Debug, PartialEq)]
 pub(super) struct Choices {
@@ -80,12 +92,14 @@ impl PartialEq for Shaped {
     }
 }
 
-/// A map that the script made.
+/// A map that the script made, or one that the language gives.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Record {
     pub(super) members: BTreeMap<String, Field>,
     /// What members of other names hold; nothing when there are no others.
     pub(super) rest: Option<Ty>,
+    /// The language gives it: its members are written nowhere, and there are never more of them.
+    pub(super) is_given: bool,
 }
 
 /// A member of a [`Record`].
@@ -113,16 +127,24 @@ impl Ty {
     pub(super) const BOOL: Self = Self::Scalar(Kind::Bool, None);
 
     pub(super) fn list(item: Self) -> Self {
-        Self::List(Rc::new(item))
+        Self::List(Rc::new(item), None)
     }
 
     pub(super) fn map(record: Record) -> Self {
         Self::Map(Rc::new(record))
     }
 
+    /// The same; of a list, its length is not known any more.
+    pub(super) fn uncounted(&self) -> Self {
+        match self {
+            Self::List(item, _) => Self::List(Rc::clone(item), None),
+            other => other.clone(),
+        }
+    }
+
     /// A map of which nothing is known.
     pub(super) fn any_map() -> Self {
-        Self::map(Record { members: BTreeMap::new(), rest: Some(Self::Any) })
+        Self::map(Record { rest: Some(Self::Any), ..Record::default() })
     }
 
     pub(super) fn constant(value: Value, spot: Spot) -> Self {
@@ -151,6 +173,45 @@ impl Ty {
             | ShapeKind::Blob
             | ShapeKind::Timestamp => Self::Any,
             _ => Self::Shape(Shaped { model, name }),
+        }
+    }
+
+    /// The same, unless it has grown beyond all measure, as what is put into itself again and again.
+    pub(super) fn limited(self) -> Self {
+        self.measured().0
+    }
+
+    /// The same as [`Ty::limited`], with the number of its parts.
+    pub(super) fn measured(self) -> (Self, usize) {
+        let mut left = MOST_PARTS;
+        let fits = self.takes_of(&mut left, DEEPEST_PARTS);
+        (if fits { self } else { Self::Any }, MOST_PARTS - left)
+    }
+
+    /// The number of its parts, as far as that counts.
+    pub(super) fn parts(&self) -> usize {
+        let mut left = MOST_PARTS;
+        self.takes_of(&mut left, DEEPEST_PARTS);
+        MOST_PARTS - left
+    }
+
+    /// Takes its parts off a number; false when that was not enough.
+    fn takes_of(&self, left: &mut usize, depth: usize) -> bool {
+        let (Some(rest), Some(depth)) = (left.checked_sub(1), depth.checked_sub(1)) else {
+            return false;
+        };
+        *left = rest;
+        match self {
+            Self::List(item, _) => item.takes_of(left, depth),
+            Self::Map(record) => {
+                record.members.values().all(|field| field.ty.takes_of(left, depth))
+                    && record.rest.as_ref().is_none_or(|rest| rest.takes_of(left, depth))
+            }
+            Self::Closure(closure) => {
+                closure.captured.iter().all(|(_, ty)| ty.takes_of(left, depth))
+            }
+            Self::OneOf(all) => all.iter().all(|one| one.takes_of(left, depth)),
+            _ => true,
         }
     }
 
@@ -187,8 +248,9 @@ impl Ty {
         }
         match (self, other) {
             (Self::Never, known) | (known, Self::Never) => known,
-            (Self::List(left), Self::List(right)) => {
-                Self::list((*left).clone().or((*right).clone()))
+            (Self::List(left, count), Self::List(right, other)) => {
+                let item = (*left).clone().or((*right).clone());
+                Self::List(Rc::new(item), count.filter(|_| count == other))
             }
             (left, right) => Self::one_of(&left, &right),
         }
@@ -200,11 +262,12 @@ impl Ty {
             if all.contains(further) {
                 continue;
             }
-            if let Self::List(item) = further
-                && let Some(Self::List(known)) =
-                    all.iter_mut().find(|known| matches!(known, Self::List(_)))
+            if let Self::List(item, count) = further
+                && let Some(Self::List(known, known_count)) =
+                    all.iter_mut().find(|known| matches!(known, Self::List(..)))
             {
                 *known = Rc::new((**known).clone().or((**item).clone()));
+                *known_count = known_count.filter(|_| known_count == count);
                 continue;
             }
             all.push(further.clone());
@@ -270,7 +333,7 @@ impl Ty {
     /// What a loop gets of it.
     pub(super) fn element(&self) -> Self {
         match self {
-            Self::List(item) => (**item).clone(),
+            Self::List(item, _) => (**item).clone(),
             Self::Shape(Shaped { model, name }) => match &model.shape(name).member {
                 Some(member) => Self::shape(model, &member.shape),
                 None => Self::Any,
@@ -293,7 +356,7 @@ impl Ty {
                 let members = shape.members.0.iter().map(|(name, member)| {
                     (name.clone(), Field { ty: Self::shape(model, &member.shape), spot })
                 });
-                Some(Record { members: members.collect(), rest: None })
+                Some(Record { members: members.collect(), ..Record::default() })
             }
             _ => None,
         }
@@ -316,7 +379,7 @@ impl Ty {
             Self::Scalar(Kind::Text, _) | Self::Choice(_) => "a text",
             Self::Scalar(Kind::Bool, _) => "a boolean",
             Self::Scalar(..) => "a number",
-            Self::List(_) => "a list",
+            Self::List(..) => "a list",
             Self::Map(_) => "a map",
             Self::Closure(_) => "a closure",
             Self::Account => "an account",
@@ -344,9 +407,17 @@ fn with_one_map(all: &[Ty]) -> Vec<Ty> {
 }
 
 impl Record {
+    /// A map that the language gives.
+    pub(super) fn given<'a>(members: impl IntoIterator<Item = (&'a str, Ty)>, file: usize) -> Self {
+        let spot = Spot { file, position: Position::NONE };
+        let members = members.into_iter().map(|(name, ty)| (name.to_owned(), Field { ty, spot }));
+        Self { members: members.collect(), rest: None, is_given: true }
+    }
+
     /// One map that stands for either of two.
     fn or(&self, other: &Self) -> Self {
-        let mut all = Self { members: BTreeMap::new(), rest: None };
+        let is_given = self.is_given && other.is_given;
+        let mut all = Self { is_given, ..Self::default() };
         for (name, field) in self.members.iter().chain(&other.members) {
             if all.members.contains_key(name) {
                 continue;
@@ -373,7 +444,7 @@ impl Record {
 
     /// Both, with what the second has in the place of what the first has.
     pub(super) fn merged(&self, with: &Self) -> Self {
-        let mut all = self.clone();
+        let mut all = Self { is_given: self.is_given && with.is_given, ..self.clone() };
         for (name, field) in &with.members {
             all.members.insert(name.clone(), field.clone());
         }

@@ -56,9 +56,11 @@ pub(crate) fn register_types<'a>(engine: &mut Engine, methods: impl Iterator<Ite
 }
 
 pub(super) fn register(module: &mut Module) {
-    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic| aws(&context, &alias));
-    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic, _id: Dynamic| {
-        aws_of_many(&context, &alias)
+    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic| {
+        aws(&context, &alias, None)
+    });
+    add(module, "aws", |context: NativeCallContext<'_>, alias: Dynamic, id: Dynamic| {
+        aws(&context, &alias, Some(&id))
     });
     add(
         module,
@@ -109,23 +111,22 @@ fn client_text(client: &Client) -> String {
     format!("{}.{}", client.account, client.service)
 }
 
-fn aws(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {
+/// The account of an alias, or that of one of its several accounts.
+fn aws(context: &NativeCallContext<'_>, alias: &Dynamic, id: Option<&Dynamic>) -> Native<Account> {
     let alias = text(context, "account alias", alias)?;
     let session = Session::current();
-    match session.program.declaration.undeclared(&alias) {
-        None => Ok(Account(Arc::new(AccountRef::alias(alias)))),
-        Some(problem) => Err(failure::raise(context, problem)),
+    if let Some(problem) = session.program.declaration.misused(&alias, id.is_some()) {
+        return Err(failure::raise(context, problem));
     }
-}
-
-fn aws_of_many(context: &NativeCallContext<'_>, alias: &Dynamic) -> Native<Account> {
-    let alias = aws(context, alias)?.0;
+    let Some(id) = id else { return Ok(Account(Arc::new(AccountRef::alias(alias)))) };
+    let id = text(context, "account id", id)?;
+    if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Account(Arc::new(AccountRef::of_account(&alias, &id))));
+    }
     Err(failure::bad_argument_hint(
         context,
-        format!(
-            "one alias stands for one account: `aws(\"{alias}\", account_id)` is not supported"
-        ),
-        "declare an alias for each account",
+        format!("`{id}` is no account id"),
+        format!("twelve digits: aws(\"{alias}\", \"111122223333\")"),
     ))
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::accounts::Account;
 use super::{add, text, usage};
 use crate::failure::{self, Native, durable};
-use crate::host::{Keep, QuerySpec};
+use crate::host::{Keep, QueryEngine, QuerySpec};
 use crate::options::Options;
 use crate::session::Session;
 use crate::value::{self, Secret, Secrets};
@@ -15,14 +15,20 @@ use crate::value::{self, Secret, Secrets};
 const QUERY_GIVE_UP: Span = Span::from_secs(3600);
 
 /// Short names of the target's members, and AWS's.
-const TARGET: [(&str, &str); 6] = [
+pub(crate) const TARGET: [(&str, &str); 8] = [
     ("cluster", "ClusterIdentifier"),
     ("workgroup", "WorkgroupName"),
+    ("athena", "WorkGroup"),
     ("database", "Database"),
+    ("catalog", "Catalog"),
     ("secret", "SecretArn"),
     ("user", "DbUser"),
     ("name", "StatementName"),
 ];
+
+/// Members of the target that are not Athena's.
+const DATA_API_ONLY: [(&str, &str); 3] =
+    [("secret", "SecretArn"), ("user", "DbUser"), ("name", "StatementName")];
 
 const PASSWORD_LENGTH: u32 = 32;
 /// Letters, digits and marks that Redshift, shells and connection strings all take.
@@ -72,7 +78,11 @@ fn query(context: &NativeCallContext<'_>, account: &Account, options: Dynamic) -
     let mut options = Options::new(context, "query", options, &known)?;
     let sql = options.text("sql")?;
     let sql = options.required("sql", sql)?;
-    let target = target(&mut options)?;
+    let (engine, target) = target(&mut options)?;
+    let parameters = options.object("parameters", Secrets::Handles)?.unwrap_or_default();
+    if engine == QueryEngine::Athena && !parameters.is_empty() {
+        return Err(options.wrong("parameters", "is for Redshift: Athena has no named parameters"));
+    }
     let keep = match options.text("keep")?.as_deref() {
         None => None,
         Some("all") => Some(Keep::All),
@@ -81,9 +91,10 @@ fn query(context: &NativeCallContext<'_>, account: &Account, options: Dynamic) -
         Some(_) => return Err(options.wrong("keep", "is \"all\", \"sample\" or \"digest\"")),
     };
     let spec = QuerySpec {
+        engine,
         sql,
         target,
-        parameters: options.object("parameters", Secrets::Handles)?.unwrap_or_default(),
+        parameters,
         keep,
         give_up: options.span("give_up")?.unwrap_or(QUERY_GIVE_UP),
         place: Session::current().place(context),
@@ -91,7 +102,7 @@ fn query(context: &NativeCallContext<'_>, account: &Account, options: Dynamic) -
     durable(context, |session| session.host.query(&account.0, spec)).map(value::from_json)
 }
 
-fn target(options: &mut Options<'_>) -> Native<serde_json::Map<String, Value>> {
+fn target(options: &mut Options<'_>) -> Native<(QueryEngine, serde_json::Map<String, Value>)> {
     let known: Vec<&str> = TARGET.iter().flat_map(|(short, wire)| [*short, *wire]).collect();
     let given = options.nested("target", &known)?;
     let mut given = options.required("target", given)?;
@@ -104,8 +115,20 @@ fn target(options: &mut Options<'_>) -> Native<serde_json::Map<String, Value>> {
         }
     }
     let has = |member: &str| target.contains_key(member);
-    if has("ClusterIdentifier") == has("WorkgroupName") {
-        return Err(options.wrong("target", "needs `cluster` or `workgroup`, one of them"));
+    let places = ["ClusterIdentifier", "WorkgroupName", "WorkGroup"];
+    if places.iter().filter(|place| has(place)).count() != 1 {
+        let problem = "needs `cluster`, `workgroup` or `athena`, one of them";
+        return Err(options.wrong("target", problem));
+    }
+    if has("WorkGroup") {
+        if let Some((short, _)) = DATA_API_ONLY.iter().find(|(_, wire)| has(wire)) {
+            let problem = format!("has `{short}`, which Athena does not take");
+            return Err(options.wrong("target", &problem));
+        }
+        return Ok((QueryEngine::Athena, target));
+    }
+    if has("Catalog") {
+        return Err(options.wrong("target", "has `catalog`, which only Athena takes"));
     }
     if !has("Database") {
         return Err(options.wrong("target", "needs `database`"));
@@ -113,5 +136,5 @@ fn target(options: &mut Options<'_>) -> Native<serde_json::Map<String, Value>> {
     if has("SecretArn") && has("DbUser") {
         return Err(options.wrong("target", "takes `secret` or `user`, not both"));
     }
-    Ok(target)
+    Ok((QueryEngine::DataApi, target))
 }

@@ -17,9 +17,12 @@ use crate::value;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Params;
 
+/// The word.
+pub(crate) const WORD: &str = "params";
+
 /// Makes `params` a word of the language.
 pub(crate) fn register_word(engine: &mut Engine) -> Result<(), ParseError> {
-    engine.register_custom_syntax(["params"], false, |_, _| Ok(Dynamic::from(Params)))?;
+    engine.register_custom_syntax([WORD], false, |_, _| Ok(Dynamic::from(Params)))?;
     Ok(())
 }
 

@@ -56,6 +56,51 @@ fn ten_thousand_brackets_are_refused() {
 }
 
 #[test]
+fn nesting_and_growth_do_not_take_for_ever() {
+    let nested = |start: &str, end: &str, levels: usize| {
+        let starts: String = (0..levels).map(|n| start.replace('N', &n.to_string())).collect();
+        format!("let xs = [1]; let y = 0;\n{starts}{}\noutput(\"y\", y);", end.repeat(levels))
+    };
+    let repeated = |line: &str, times: usize| {
+        let lines: String = (0..times).map(|n| line.replace('N', &n.to_string())).collect();
+        format!("let y = \"a\"; let data = parse_json(\"{{}}\");\n{lines}\noutput(\"y\", y);")
+    };
+    let functions: String = (0..60)
+        .map(|n| format!("fn f{n}(c) {{ [f{m}(|| c.call()), f{m}(|| [c.call()])] }}\n", m = n + 1))
+        .collect();
+    for body in [
+        nested("for iN in xs { y = [y, iN]; ", "} ", 40),
+        nested("while y != N { y = [y]; ", "} ", 40),
+        nested("if y == N { y = #{ a: y, b: y }; ", "} ", 40),
+        nested("for iN in xs { y = [y]; step(\"sN\", || { y = #{ m: y }; ", "}); } ", 15),
+        nested("[1].map(|xN| { y = [y, xN]; ", "}); ", 15),
+        repeated("y = y + y; ", 60),
+        repeated("y = #{ a: y, b: y }; ", 300),
+        repeated("y = #{ mN: y, n: [y, y] }; if data == N { y = [y]; } ", 300),
+        repeated("note(data.mebmerN); ", 5_000),
+        repeated("note(\"VALUEN\"); ", 5_000),
+        format!("{functions}fn f60(c) {{ c.call() }}\noutput(\"y\", f0(|| 1));"),
+    ] {
+        let problems = checked(&body, &[]);
+        let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+        assert!(!problems.iter().any(is_error), "{body}: {:?}", lines(&problems));
+    }
+    let wrong = repeated("aws(\"admin\").iam.list_usrsN(); ", 5_000);
+    let problems = checked(&wrong, &[]);
+    assert!((100..1_000).contains(&problems.len()), "{} problems are told", problems.len());
+}
+
+#[test]
+fn a_word_of_the_language_is_no_member() {
+    // Rhai's parser panics at such a word between two dots.
+    for chain in ["m.params", "m.params.a", "m?.params.a", "m.keys().params.a", "params.params.a"] {
+        let problems = checked(&format!("let m = #{{}}; note({chain});"), &[]);
+        assert_eq!(codes(&problems), [Code::Syntax], "{chain}");
+        assert!(problems[0].hints[0].contains("write map[\"params\"]"), "{problems:?}");
+    }
+}
+
+#[test]
 fn imports_that_lead_nowhere_are_said() {
     let cycle = [
         ("a.rhai", "import \"./b\" as b; fn f(x) { b::g(x) }"),

@@ -5,7 +5,7 @@ use piton_core::catalogue::Class;
 use piton_core::diagnostic::Code;
 use serde_json::json;
 
-use crate::support::{found, hints, mark, script};
+use crate::support::{found, hints, mark, script, whole_script};
 
 #[test]
 fn a_call_reaches_the_host_with_all_that_is_known_of_it() {
@@ -91,6 +91,37 @@ fn derived_accounts_name_their_derivation() {
     assert_eq!(asked.outputs[0].1["account"], "111122223333");
 }
 
+const MANY: &str = "runbook(#{ title: \"T\", accounts: #{ tenant: #{ many: true } } });\n";
+
+#[test]
+fn an_alias_of_several_accounts_says_which() {
+    let text =
+        "for id in [\"111122223333\", \"444455556666\"] { aws(\"tenant\", id).iam.list_users(); }
+                note(`${aws(\"tenant\", \"111122223333\").region(\"us-east-1\")}`);";
+    let asked = whole_script(&format!("{MANY}{text}")).run().asked;
+    let accounts: Vec<_> = asked.calls.iter().map(|call| call.account.alias.as_str()).collect();
+    assert_eq!(accounts, ["tenant/111122223333", "tenant/444455556666"]);
+    assert_eq!(asked.notes, ["tenant/111122223333.region(us-east-1)"]);
+    for (call, hint) in [
+        ("aws(\"tenant\", \"1111\")", "twelve digits"),
+        ("aws(\"tenant\", 111122223333)", "text"),
+        ("aws(\"ten\" + \"ant\")", "aws(\"tenant\", account_id)"),
+    ] {
+        let diagnostic = whole_script(&format!("{MANY}{call}")).raised().diagnostic;
+        assert_eq!(diagnostic.code, Code::BadArgument, "{call}");
+        let told = format!("{} {}", diagnostic.message, hints(&diagnostic));
+        assert!(told.contains(hint), "{call}: {told}");
+    }
+}
+
+#[test]
+fn an_alias_that_is_written_out_names_an_account_where_it_stands_for_several() {
+    let problems = whole_script(&format!("{MANY}aws(\"tenant\").iam.list_users();")).refused();
+    assert_eq!(found(&problems[0]), (Code::BadArgument, "test.rhai:2:5 \"tenant\"".to_owned()));
+    let problems = script("aws(\"admin\", \"111122223333\").iam.list_users();").refused();
+    assert!(hints(&problems[0]).contains("declare `admin: #{ many: true }`"));
+}
+
 #[test]
 fn what_the_models_do_not_know_is_refused_with_a_suggestion() {
     for (call, code, at, hint) in [
@@ -162,7 +193,7 @@ fn what_the_models_do_not_know_is_refused_with_a_suggestion() {
             "get_domain",
             "",
         ),
-        ("aws(\"admin\", \"111122223333\")", Code::BadArgument, "aws", "an alias for each account"),
+        ("aws(\"ad\" + \"min\", \"111122223333\")", Code::BadArgument, "aws", "many: true"),
         ("aws(5)", Code::BadArgument, "aws", "aws(\"alias\")"),
     ] {
         let outcome = script(&format!("let r = {call};")).run();
@@ -178,12 +209,15 @@ fn what_the_models_do_not_know_is_refused_with_a_suggestion() {
 
 #[test]
 fn every_problem_of_an_input_is_said_at_once() {
-    let text = "aws(\"admin\").datazone.create_project(#{ nmae: \"x\", domainIdentifier: 5 });";
+    let text = "aws(\"admin\").datazone.create_project(#{ nmae: \"x\", description: 5 });";
     let diagnostic = script(text).raised().diagnostic;
     let all = format!("{} {}", diagnostic.message, hints(&diagnostic));
-    for part in ["`nmae`", "domainIdentifier", "`name` is required"] {
+    for part in
+        ["`nmae`", "did you mean `name`?", "`description`", "`domainIdentifier` is required"]
+    {
         assert!(all.contains(part), "{part} is not in {all}");
     }
+    assert!(!all.contains("`name` is required"), "it is given, misspelt: {all}");
 }
 
 #[test]
@@ -239,8 +273,8 @@ fn a_service_without_a_typed_client_is_called_by_its_model() {
         seen,
         [
             ("s3", "head_bucket", Class::Read, false),
-            // No table says what its repetition would do.
-            ("s3", "create_bucket", Class::Unsafe, false),
+            // A bucket is found again by its name.
+            ("s3", "create_bucket", Class::NaturalKey, false),
             ("s3", "list_objects_v2", Class::Read, true),
             ("glue", "get_table", Class::Read, false),
         ]

@@ -3,7 +3,7 @@
 use piton_core::diagnostic::Code;
 use piton_core::gate::{GateKind, OnExpire};
 use piton_core::time::Span;
-use piton_script::host::Keep;
+use piton_script::host::{Keep, QueryEngine};
 use serde_json::json;
 
 use crate::support::{Answer, found, hints, script};
@@ -67,6 +67,16 @@ fn a_query_names_its_target_by_short_or_wire_names() {
     );
     assert_eq!((spec.keep, json!(spec.parameters)), (Some(Keep::Sample), json!({ "a": 1 })));
     assert_eq!(spec.place.as_ref().unwrap().line, 2);
+}
+
+#[test]
+fn a_query_of_athena_names_its_workgroup() {
+    let text = "query(aws(\"admin\"), #{ sql: \"select 1\", target: #{ athena: \"w\", database: \"d\", catalog: \"c\" } });";
+    let asked = script(text).run().asked;
+    let (_, spec) = &asked.queries[0];
+    assert_eq!(spec.engine, QueryEngine::Athena);
+    assert_eq!(json!(spec.target), json!({ "WorkGroup": "w", "Database": "d", "Catalog": "c" }));
+    assert_eq!(spec.keep, None);
 }
 
 #[test]
@@ -157,6 +167,18 @@ fn wrong_arguments_are_said_by_name() {
         (
             "query(aws(\"admin\"), #{ sql: \"x\", target: #{ cluster: \"c\", database: \"d\" }, keep: \"some\" })",
             "keep",
+        ),
+        (
+            "query(aws(\"admin\"), #{ sql: \"x\", target: #{ athena: \"w\", user: \"u\" } })",
+            "which Athena does not take",
+        ),
+        (
+            "query(aws(\"admin\"), #{ sql: \"x\", target: #{ athena: \"w\", cluster: \"c\" } })",
+            "one of them",
+        ),
+        (
+            "query(aws(\"admin\"), #{ sql: \"x\", target: #{ athena: \"w\" }, parameters: #{ a: 1 } })",
+            "Athena has no named parameters",
         ),
         ("query(\"admin\", #{ sql: \"x\" })", "an account"),
         ("random_password(#{ length: 2 })", "length"),

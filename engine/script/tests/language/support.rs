@@ -1,16 +1,18 @@
 //! A host that answers from a list and writes down what it was asked.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use piton_core::account::AccountRef;
 use piton_core::diagnostic::{Code, Diagnostic};
+use piton_core::key::Key;
 use piton_core::ports::ProgramFile;
 use piton_core::secret::Origin;
 use piton_core::time::{Span, Timestamp};
 use piton_script::evaluate::{Limits, Raised, evaluate_within, on_script_thread};
 use piton_script::host::{
-    Callback, GateSpec, Halt, Host, QuerySpec, RetrySpec, ScriptCall, Thrown, WaitSpec,
+    BranchEnd, Branches, Callback, ChildSpec, GateSpec, GroupEnd, GroupSpec, Halt, Host, QuerySpec,
+    RetrySpec, ScriptCall, Thrown, WaitSpec,
 };
 use piton_script::{Evaluation, Program};
 use serde_json::{Map, Value, json};
@@ -31,6 +33,7 @@ pub(crate) struct Asked {
     pub(crate) waits: Vec<WaitSpec>,
     pub(crate) retries: Vec<RetrySpec>,
     pub(crate) gates: Vec<GateSpec>,
+    pub(crate) children: Vec<ChildSpec>,
     pub(crate) queries: Vec<(AccountRef, QuerySpec)>,
     pub(crate) outputs: Vec<(String, Value)>,
     pub(crate) notes: Vec<String>,
@@ -177,12 +180,24 @@ impl Host for FakeHost {
     fn random_password(&self, shape: Value) -> Result<Origin, Halt> {
         self.asked(format!("random_password {shape}"))?;
         let shape = shape.to_string();
-        Ok(Origin::Password { key: piton_core::key::Key::from_text("#0"), shape })
+        Ok(Origin::Password { key: Key::from_text("#0"), shape })
     }
 
     fn secret_env(&self, name: &str) -> Result<Origin, Halt> {
         self.asked(format!("secret_env {name}"))?;
         Ok(Origin::Env { name: name.to_owned() })
+    }
+
+    fn call_runbook(self: Arc<Self>, spec: ChildSpec) -> Result<Value, Halt> {
+        self.asked(format!("call_runbook {}", spec.runbook))?;
+        let params = Value::Object(spec.params.values.clone());
+        let accounts = spec.accounts.clone();
+        self.asked.lock().unwrap().children.push(spec);
+        Ok(json!({ "params": params, "accounts": accounts }))
+    }
+
+    fn lock(&self, name: &str) -> Result<(), Halt> {
+        self.asked(format!("lock {name}"))
     }
 
     fn gate(&self, spec: GateSpec, settled: Option<Callback<'_>>) -> Result<Value, Halt> {
@@ -195,6 +210,13 @@ impl Host for FakeHost {
         Ok(
             json!({ "decision": "approved", "by": "arn:aws:iam::111122223333:user/b", "settled": false }),
         )
+    }
+
+    fn branches(self: Arc<Self>, spec: GroupSpec) -> Result<Box<dyn Branches>, Halt> {
+        self.asked(format!("{} {} at {}", spec.by.as_str(), spec.names.join(","), spec.max))?;
+        let ends = spec.names.iter().map(|_| None).collect();
+        let progress = Mutex::new(FakeProgress { next: 0, is_running: false, ends });
+        Ok(Box::new(FakeGroup { host: self, spec, progress, changed: Condvar::new() }))
     }
 
     fn undo(&self, record: Callback<'_>) -> Result<(), Halt> {
@@ -220,6 +242,65 @@ impl Host for FakeHost {
 
     fn render(&self, template: &str, values: Value) -> Result<String, Halt> {
         Ok(format!("{template} with {values}"))
+    }
+}
+
+/// Branches one after the other, each on a thread of its own.
+struct FakeGroup {
+    host: Arc<FakeHost>,
+    spec: GroupSpec,
+    progress: Mutex<FakeProgress>,
+    changed: Condvar,
+}
+
+struct FakeProgress {
+    next: usize,
+    is_running: bool,
+    ends: Vec<Option<BranchEnd>>,
+}
+
+impl Branches for FakeGroup {
+    fn next(&self) -> Option<usize> {
+        let running = |progress: &mut FakeProgress| progress.is_running;
+        let mut progress = self.changed.wait_while(self.progress.lock().unwrap(), running).unwrap();
+        let failed =
+            progress.ends.iter().filter(|end| matches!(end, Some(BranchEnd::Raised(_)))).count();
+        if progress.next == progress.ends.len() || failed > self.spec.tolerate {
+            return None;
+        }
+        progress.is_running = true;
+        progress.next += 1;
+        Some(progress.next - 1)
+    }
+
+    fn host(&self, _: usize) -> Arc<dyn Host> {
+        Arc::clone(&self.host) as Arc<dyn Host>
+    }
+
+    fn run(&self, index: usize, body: &mut dyn FnMut() -> BranchEnd) {
+        let end = body();
+        let mut progress = self.progress.lock().unwrap();
+        progress.ends[index] = Some(end);
+        progress.is_running = false;
+        self.changed.notify_all();
+    }
+
+    fn abandon(&self, _: usize, why: &str) {
+        panic!("{why}");
+    }
+
+    fn close(&self) -> Result<GroupEnd, Halt> {
+        let progress = self.progress.lock().unwrap();
+        let is = |test: fn(&BranchEnd) -> bool| {
+            progress.ends.iter().filter(|end| end.as_ref().is_some_and(test)).count()
+        };
+        if is(|end| matches!(end, BranchEnd::Stopped)) > 0 {
+            return Err(Halt::Stop);
+        }
+        let raised = |end: &BranchEnd| matches!(end, BranchEnd::Raised(_));
+        let first = progress.ends.iter().position(|end| end.as_ref().is_some_and(raised));
+        let over = is(raised) > self.spec.tolerate;
+        Ok(GroupEnd { raised: first.filter(|_| over), key: Key::from_text("#0") })
     }
 }
 

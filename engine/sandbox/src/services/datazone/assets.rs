@@ -6,55 +6,34 @@ use super::room::{
     ASSET, Room, Visit, conflict, copy, elements, flag, invalid, missing, page, text,
 };
 use super::standing::{Standing, project_for, project_to_read};
-use super::types::{TABLE, VIEW, asset_type};
-use super::warehouse::{Relation, Storage};
+use super::types::{AssetType, GLUE, TABLE, VIEW, asset_type};
+use crate::services::glue::TableRef;
 use crate::services::{AwsFault, Call, Reply};
 
-/// A relation of a warehouse, with all that says where it is.
+/// A table or view that a run found.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) storage: Storage,
-    /// The secret with which the warehouse was read.
-    pub(super) secret: String,
+pub(super) struct Find {
+    /// Its technical name.
+    pub(super) name: String,
     pub(super) database: String,
-    pub(super) schema: String,
-    pub(super) relation: Relation,
-}
-
-impl Table {
+    pub(super) kind: &'static AssetType,
     /// What makes two imports the same asset: names alone, as in DataZone, which is why it does not
     /// notice a cluster that was made again.
-    fn external_identifier(&self) -> String {
-        format!(
-            "arn:aws:redshift:{}:{}:table:{}/{}/{}/{}",
-            self.region,
-            self.account,
-            self.storage.name(),
-            self.database,
-            self.schema,
-            self.relation.name
-        )
-    }
+    pub(super) external: String,
+    /// Content of the form that describes it.
+    pub(super) content: Value,
+    /// The secret with which a warehouse was read; empty for a lake.
+    pub(super) secret: String,
+    /// The role in whose name it was read.
+    pub(super) role: String,
+}
 
+impl Find {
     fn forms(&self, source: &Value) -> Value {
-        let kind = if self.relation.is_view { &VIEW } else { &TABLE };
-        let columns: Vec<Value> = self
-            .relation
-            .columns
-            .iter()
-            .map(|(name, kind)| json!({ "columnName": name, "dataType": kind }))
-            .collect();
-        let content = json!({
-            "accountId": self.account, "region": self.region, "storage": self.storage.json(),
-            "databaseName": self.database, "schemaName": self.schema,
-            "tableName": self.relation.name, "columns": columns,
-        });
         let reference = json!({ "dataSourceIdentifier": {
             "id": source["id"], "type": "amazon.datazone.DataSource" } });
         json!([
-            form(kind.form, kind.form_type, &content),
+            form(self.kind.form, self.kind.form_type, &self.content),
             form(
                 "DataSourceReferenceForm",
                 "amazon.datazone.DataSourceReferenceFormType",
@@ -88,14 +67,13 @@ pub(super) struct Imported {
     pub(super) asset: Option<String>,
 }
 
-/// Takes a relation into a source's project.
-pub(super) fn import(room: &Room<'_>, source: &Value, table: &Table) -> Imported {
-    let external = table.external_identifier();
-    let known =
-        room.list(ASSET).into_iter().find(|asset| text(asset, "externalIdentifier") == external);
-    let forms = table.forms(source);
+/// Takes a table or view into a source's project.
+pub(super) fn import(room: &Room<'_>, source: &Value, found: &Find) -> Imported {
+    let mut assets = room.list(ASSET).into_iter();
+    let known = assets.find(|asset| text(asset, "externalIdentifier") == found.external);
+    let forms = found.forms(source);
     let Some(mut asset) = known else {
-        let id = add(room, source, table, &external, &forms);
+        let id = add(room, source, found, &forms);
         return Imported { outcome: Outcome::Created, asset: Some(id) };
     };
     if asset["_source"] != source["id"] {
@@ -112,19 +90,19 @@ pub(super) fn import(room: &Room<'_>, source: &Value, table: &Table) -> Imported
     Imported { outcome: Outcome::Updated, asset: Some(id) }
 }
 
-fn add(room: &Room<'_>, source: &Value, table: &Table, external: &str, forms: &Value) -> String {
+fn add(room: &Room<'_>, source: &Value, found: &Find, forms: &Value) -> String {
     let id = room.new_id("ast");
-    let kind = if table.relation.is_view { &VIEW } else { &TABLE };
     let user = &source["createdBy"];
     let now = room.time();
     let asset = json!({
-        "id": id, "domainId": room.domain, "name": table.relation.name,
-        "typeIdentifier": kind.name, "typeRevision": "1", "externalIdentifier": external,
+        "id": id, "domainId": room.domain, "name": found.name,
+        "typeIdentifier": found.kind.name, "typeRevision": "1",
+        "externalIdentifier": found.external,
         "revision": "1", "owningProjectId": source["projectId"],
         "createdBy": user, "createdAt": now,
         "firstRevisionCreatedBy": user, "firstRevisionCreatedAt": now,
         "formsOutput": forms, "readOnlyFormsOutput": [],
-        "_source": source["id"], "_secret": table.secret, "_revisions": [],
+        "_source": source["id"], "_secret": found.secret, "_role": found.role, "_revisions": [],
     });
     room.put(ASSET, &asset);
     generate_names(room, source, &id);
@@ -184,12 +162,29 @@ pub(super) fn content_of(asset: &Value, form: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// The content of the form that says where a warehouse's table is; null for other assets.
+/// The content of the form that says where a table is, and what its columns are; null for other
+/// assets.
 pub(super) fn table_of(asset: &Value) -> Value {
-    match content_of(asset, TABLE.form) {
-        Value::Null => content_of(asset, VIEW.form),
-        content => content,
-    }
+    [&TABLE, &VIEW, &GLUE]
+        .into_iter()
+        .map(|kind| content_of(asset, kind.form))
+        .find(|content| !content.is_null())
+        .unwrap_or_default()
+}
+
+/// The table of the Glue catalogue that an asset is, by its ARN; nothing for assets of warehouses.
+pub(super) fn lake_table_of(asset: &Value) -> Option<TableRef> {
+    let content = content_of(asset, GLUE.form);
+    let arn = text(&content, "tableArn").strip_prefix("arn:aws:glue:")?;
+    let (place, path) = arn.split_once(":table/")?;
+    let (region, account) = place.split_once(':')?;
+    let (database, name) = path.split_once('/')?;
+    Some(TableRef {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        database: database.to_owned(),
+        name: name.to_owned(),
+    })
 }
 
 /// `CreateAsset`.

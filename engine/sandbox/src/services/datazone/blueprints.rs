@@ -12,7 +12,7 @@ use super::room::{
 use crate::services::{AwsFault, Call, Reply};
 
 /// The blueprint of environments over a Redshift warehouse.
-pub(super) const WAREHOUSE: &str = "DefaultDataWarehouse";
+const WAREHOUSE: &str = "DefaultDataWarehouse";
 /// The blueprint of environments over Glue and Athena.
 pub(super) const LAKE: &str = "DefaultDataLake";
 

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::outside;
 use super::room::{
     ASSET, DOMAIN, ENVIRONMENT, OWNED_BY_A_DOMAIN, PROJECT, Room, SOURCE, UNIT, Visit, conflict,
     copy, elements, flag, invalid, keep_equal, new_id, page, text,
 };
-use super::{blueprints, users};
-use crate::services::{AwsFault, Call, Reply};
+use super::{association, blueprints, outside, users};
+use crate::services::{AwsFault, Call, Reply, kms};
 
 /// `CreateDomain`.
 pub(super) fn create(call: &Call<'_>) -> Reply {
@@ -29,6 +28,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
         )));
     }
     execution_role(call)?;
+    key(call)?;
     let id = new_id(call.world, "dzd");
     let room = Room { world: call.world, scope, domain: id.clone(), now: call.now() };
     let principal = call.principal;
@@ -77,6 +77,16 @@ fn execution_role(call: &Call<'_>) -> Result<(), AwsFault> {
     })
 }
 
+/// The customer's key that the domain is encrypted with, if one is named: there, enabled, and the
+/// execution role's to use.
+fn key(call: &Call<'_>) -> Result<(), AwsFault> {
+    let (key, role) = (call.text("kmsKeyIdentifier"), call.text("domainExecutionRole"));
+    if key.is_empty() || kms::usable(call.world, &call.scope(), key, kms::User::Role(role)) {
+        return Ok(());
+    }
+    Err(invalid(format!("The KMS key {key} cannot be used with the domain execution role {role}")))
+}
+
 fn add_root_unit(room: &Room<'_>, name: &str, creator: &str) -> String {
     let id = room.new_id("unit");
     let unit = json!({
@@ -94,9 +104,9 @@ pub(super) fn get(call: &Call<'_>) -> Reply {
     Visit::enter_any(call, "identifier")?.domain()
 }
 
-/// `ListDomains`.
+/// `ListDomains`: those of the caller's account and those that it is associated with.
 pub(super) fn list(call: &Call<'_>) -> Reply {
-    let mut items = call.world.list::<Value>(&call.scope(), DOMAIN);
+    let mut items = association::domains(call);
     keep_equal(call, &mut items, "status", "status");
     page(call, "items", items, 25)
 }
@@ -199,6 +209,7 @@ pub(super) fn tags(call: &Call<'_>) -> Reply {
 /// `TagResource`.
 pub(super) fn tag(call: &Call<'_>) -> Reply {
     let (visit, mut domain) = tagged(call)?;
+    users::administrator(&visit)?;
     for (key, value) in call.input["tags"].as_object().into_iter().flatten() {
         domain["tags"][key] = value.clone();
     }
@@ -209,6 +220,7 @@ pub(super) fn tag(call: &Call<'_>) -> Reply {
 /// `UntagResource`.
 pub(super) fn untag(call: &Call<'_>) -> Reply {
     let (visit, mut domain) = tagged(call)?;
+    users::administrator(&visit)?;
     if let Some(tags) = domain["tags"].as_object_mut() {
         for key in elements(call.input, "tagKeys") {
             tags.remove(key.as_str().unwrap_or_default());

@@ -1,30 +1,23 @@
-//! Environments: what a project has in an AWS account. Here, a schema in a Redshift warehouse, the
-//! role that its people query it with, a subscription target and a data source.
+//! Environments: what a project has in an AWS account, the domain's own or an associated one.
 //!
-//! Creation and deletion are AWS deployments: they take minutes, they act with the roles of the
-//! blueprint's configuration, and they fail late and with a reason when one of those is not as it
-//! should be. A deleted environment stays visible, and its name stays taken.
+//! Creation and deletion are AWS deployments, which `deployments` carries out. A deleted environment
+//! stays visible, and its name stays taken.
 
 use serde_json::{Value, json};
 
-use super::blueprints::{chosen, value_of};
-use super::profiles::{enabled, is_warehouse, may_use};
+use super::association::failures;
+use super::blueprints::{LAKE, chosen, value_of};
+use super::deployments::{self, Kind};
+use super::profiles::{enabled, may_use};
 use super::room::{
-    BLUEPRINT, ENVIRONMENT, PROFILE, Room, SOURCE, TARGET, Visit, conflict, copy, denied, elements,
-    invalid, keep_equal, page, text,
+    BLUEPRINT, ENVIRONMENT, PROFILE, Visit, absent, conflict, copy, denied, elements, invalid,
+    keep_equal, page, text,
 };
 use super::standing::{Standing, project_for, project_to_read};
-use super::warehouse::Storage;
-use super::{outside, sources, targets};
+use super::warehouse::chosen_storage;
 use crate::people::{SessionTerms, mint_role_session};
 use crate::services::{AwsFault, Call, Reply};
 
-/// Seconds until a new environment's parameters have been looked at.
-const CHECKED_AFTER: i64 = 20;
-/// Seconds that its deployment takes after that.
-const MADE_AFTER: i64 = 220;
-/// Seconds that the deletion takes.
-const GONE_AFTER: i64 = 150;
 /// Seconds that an environment's credentials last.
 const CREDENTIALS_LAST: i64 = 3600;
 
@@ -39,18 +32,23 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
         .filter(|profile| may_use(profile, project))
         .ok_or_else(|| denied(call))?;
     let blueprint = visit.room.get(BLUEPRINT, text(&profile, "environmentBlueprintId"))?;
-    if !is_warehouse(&blueprint) {
-        return Err(invalid(format!(
-            "The sandbox has no environments of the blueprint {}",
-            text(&blueprint, "name")
-        )));
-    }
     name_is_free(&visit, project)?;
     let (account, region) = (text(&profile, "awsAccountId"), text(&profile, "awsAccountRegion"));
     let configuration = enabled(&visit, &blueprint, account, region)?;
     let parameters =
         chosen(elements(&profile, "userParameters"), elements(call.input, "userParameters"))?;
-    require_parameters(&parameters)?;
+    let lake = text(&blueprint, "name") == LAKE;
+    let location = text(&configuration["regionalParameters"][region], "S3Location");
+    match lake {
+        false => require_parameters(&parameters)?,
+        true if location.is_empty() => {
+            return Err(invalid(format!(
+                "Account {account} needs to enable blueprint {LAKE} in at least one region with an \
+                 S3Location: {region} has none"
+            )));
+        }
+        true => {}
+    }
     let id = visit.room.new_id("env");
     let mut environment = visit.document(&id, &user);
     environment["projectId"] = json!(project);
@@ -64,21 +62,26 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     environment["userParameters"] = json!(parameters);
     environment["provisionedResources"] = json!([]);
     environment["environmentActions"] = json!([]);
-    environment["status"] = json!("CREATING");
-    environment["lastDeployment"] = deployment(&visit.room, "CREATE");
     environment["_provisioningRole"] = configuration["provisioningRoleArn"].clone();
     environment["_manageRole"] = configuration["manageAccessRoleArn"].clone();
+    if lake {
+        environment["_lake"] = json!(true);
+        environment["_s3Location"] = json!(location);
+    }
     copy(call.input, &mut environment, &["name", "description", "glossaryTerms"]);
+    deployments::begin(&visit.room, &mut environment);
     visit.room.put(ENVIRONMENT, &environment);
-    visit.room.after(CHECKED_AFTER, "environment_checked", &id);
     Ok(environment)
 }
 
 /// A name is taken for ever within its project: an environment that reached DELETED keeps it.
 fn name_is_free(visit: &Visit<'_>, project: &str) -> Result<(), AwsFault> {
     let name = visit.text("name");
+    let keeps = failures(visit.room.world).deleted_name_not_reusable;
     let taken = visit.room.list(ENVIRONMENT).iter().any(|environment| {
-        text(environment, "projectId") == project && text(environment, "name") == name
+        text(environment, "projectId") == project
+            && text(environment, "name") == name
+            && (keeps || text(environment, "status") != "DELETED")
     });
     match taken {
         true => {
@@ -98,17 +101,10 @@ fn require_parameters(parameters: &[Value]) -> Result<(), AwsFault> {
     if !absent.is_empty() {
         return Err(invalid(format!("User parameters are missing: {}", absent.join(", "))));
     }
-    match Storage::of_parameters(parameters) {
+    match chosen_storage(parameters) {
         Some(_) => Ok(()),
         None => Err(invalid("Give either clusterName or workgroupName")),
     }
-}
-
-fn deployment(room: &Room<'_>, kind: &str) -> Value {
-    json!({
-        "deploymentId": room.new_id("dep"), "deploymentType": kind,
-        "deploymentStatus": "IN_PROGRESS", "isDeploymentComplete": false, "messages": [],
-    })
 }
 
 /// `GetEnvironment`.
@@ -119,14 +115,14 @@ pub(super) fn get(call: &Call<'_>) -> Reply {
 
 /// An environment, when the caller may look at its project.
 pub(super) fn to_read(visit: &Visit<'_>, id: &str) -> Result<Value, AwsFault> {
-    let environment = visit.room.find(ENVIRONMENT, id).ok_or_else(|| denied(visit.call))?;
+    let environment = visit.room.find(ENVIRONMENT, id).ok_or_else(|| absent(visit.call))?;
     project_to_read(visit, text(&environment, "projectId"))?;
     Ok(environment)
 }
 
 /// An environment, when the caller works in its project, with the caller's profile.
 pub(super) fn to_work(visit: &Visit<'_>, id: &str) -> Result<(Value, String), AwsFault> {
-    let environment = visit.room.find(ENVIRONMENT, id).ok_or_else(|| denied(visit.call))?;
+    let environment = visit.room.find(ENVIRONMENT, id).ok_or_else(|| absent(visit.call))?;
     let (_, user) = project_for(visit, text(&environment, "projectId"), Standing::Worker)?;
     Ok((environment, user))
 }
@@ -186,18 +182,16 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
     let id = call.text("identifier");
     let (mut environment, user) = to_work(&visit, id)?;
     match text(&environment, "status") {
-        "DELETED" => return Err(denied(call)),
+        "DELETED" => return Err(absent(call)),
         "DELETING" => return Ok(Value::Null),
         status @ ("CREATING" | "UPDATING") => {
             return Err(invalid(format!("Environment {id} is {status}; wait for it")));
         }
         _ => {}
     }
-    environment["status"] = json!("DELETING");
-    environment["lastDeployment"] = deployment(&visit.room, "DELETE");
+    deployments::begin_deletion(&visit.room, &mut environment);
     visit.touch(&mut environment, &user);
     visit.room.put(ENVIRONMENT, &environment);
-    visit.room.after(GONE_AFTER, "environment_gone", id);
     Ok(Value::Null)
 }
 
@@ -229,131 +223,37 @@ pub(super) fn role_name(environment: &str) -> String {
     format!("datazone_usr_role_{environment}")
 }
 
+/// An environment's name as a part of names in AWS: lower case, and underscores for all else.
+pub(super) fn slug(environment: &Value) -> String {
+    let name = text(environment, "name").to_lowercase();
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
 /// Name of an environment's own schema.
 pub(super) fn schema_name(environment: &Value) -> String {
-    let name = text(environment, "name").to_lowercase();
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    format!("datazone_env_{name}")
+    format!("datazone_env_{}", slug(environment))
 }
 
-/// A deployment's parameters are looked at: a secret that DataZone may not read or a warehouse that
-/// does not answer ends it here.
-pub(super) fn checked(room: &Room<'_>, id: &str) {
-    let Some(mut environment) = room.find(ENVIRONMENT, id) else { return };
-    let parameters = elements(&environment, "userParameters");
-    let secret = value_of(parameters, "dataAccessSecretsArn");
-    let outcome = outside::manage_access_role(room, text(&environment, "_manageRole"))
-        .and_then(|role| outside::readable_secret(room, &role, secret))
-        .and_then(|()| super::warehouse::of_environment(room, &environment).map(|_| ()));
-    match outcome {
-        Ok(()) => room.after(MADE_AFTER, "environment_made", id),
-        Err(reason) => {
-            environment["status"] = json!("VALIDATION_FAILED");
-            fail(room, &mut environment, &reason);
-        }
-    }
+/// One thing that a deployment made, as environments list it.
+pub(super) fn resource(name: &str, kind: &str, value: &str) -> Value {
+    json!({ "provider": "AWS", "name": name, "type": kind, "value": value })
 }
 
-/// A deployment ends: with everything there, or with nothing and a reason.
-pub(super) fn made(room: &Room<'_>, id: &str) {
-    let Some(mut environment) = room.find(ENVIRONMENT, id) else { return };
-    match provision(room, &mut environment) {
-        Ok(()) => {
-            environment["status"] = json!("ACTIVE");
-            succeed(room, &mut environment);
-        }
-        Err(reason) => {
-            environment["status"] = json!("CREATE_FAILED");
-            fail(room, &mut environment, &reason);
-        }
-    }
-}
-
-fn provision(room: &Room<'_>, environment: &mut Value) -> Result<(), String> {
-    outside::provisioning_role(room, text(environment, "_provisioningRole"))?;
-    let id = text(environment, "id").to_owned();
-    let schema = schema_name(environment);
-    let role = role_name(&id);
-    let mut warehouse = super::warehouse::of_environment(room, environment)?;
-    warehouse.add_environment(&schema, &role)?;
-    let role_arn = outside::add_environment_role(room, environment, &role)?;
+/// What an environment's project may publish besides the environment's own schema or database:
+/// everything, unless its profile is limited or names what.
+pub(super) fn may_publish(environment: &Value, wanted: &str) -> Result<(), AwsFault> {
     let parameters = elements(environment, "userParameters");
-    let resource = |name: &str, kind: &str, value: &str| json!({ "provider": "AWS", "name": name, "type": kind, "value": value });
-    let mut resources = vec![
-        resource("userRoleArn", "iamRole", &role_arn),
-        resource("databaseName", "redshiftDatabase", value_of(parameters, "dbName")),
-        resource("schemaName", "redshiftSchema", &schema),
-    ];
-    for key in ["clusterName", "workgroupName"] {
-        if !value_of(parameters, key).is_empty() {
-            resources.push(resource(key, "redshift", value_of(parameters, key)));
-        }
-    }
-    environment["provisionedResources"] = json!(resources);
-    environment["_schema"] = json!(schema);
-    environment["_roleArn"] = json!(role_arn);
-    targets::add_default(room, environment);
-    sources::add_default(room, environment);
-    Ok(())
-}
-
-fn succeed(room: &Room<'_>, environment: &mut Value) {
-    environment["lastDeployment"]["deploymentStatus"] = json!("SUCCESSFUL");
-    environment["lastDeployment"]["isDeploymentComplete"] = json!(true);
-    environment["updatedAt"] = json!(room.time());
-    room.put(ENVIRONMENT, environment);
-}
-
-fn fail(room: &Room<'_>, environment: &mut Value, reason: &str) {
-    let deployment = &mut environment["lastDeployment"];
-    deployment["deploymentStatus"] = json!("FAILED");
-    deployment["isDeploymentComplete"] = json!(true);
-    deployment["failureReason"] = json!({ "code": "400", "message": reason });
-    deployment["messages"] = json!([reason]);
-    environment["updatedAt"] = json!(room.time());
-    room.put(ENVIRONMENT, environment);
-}
-
-/// A deletion ends. It needs the roles, the secret and the warehouse as they were at the creation:
-/// an environment that outlived them cannot be deleted.
-pub(super) fn gone(room: &Room<'_>, id: &str) {
-    let Some(mut environment) = room.find(ENVIRONMENT, id) else { return };
-    match tear_down(room, &environment) {
-        Ok(()) => {
-            for kind in [TARGET, SOURCE] {
-                for document in room.list(kind) {
-                    if text(&document, "environmentId") == id && document["_default"] == true {
-                        room.remove(kind, &document);
-                    }
-                }
-            }
-            environment["status"] = json!("DELETED");
-            environment["provisionedResources"] = json!([]);
-            let record = json!({
-                "id": id, "domainId": room.domain, "name": environment["name"],
-                "deletedAt": room.time(),
-            });
-            room.world.remember(&room.scope, ENVIRONMENT, &record);
-            succeed(room, &mut environment);
-        }
-        Err(reason) => {
-            environment["status"] = json!("DELETE_FAILED");
-            fail(room, &mut environment, &reason);
-        }
-    }
-}
-
-fn tear_down(room: &Room<'_>, environment: &Value) -> Result<(), String> {
-    let Some(schema) = environment["_schema"].as_str() else {
-        return Ok(());
+    let limited = value_of(parameters, "profilePermissionLevel") == "LIMITED_ACCESS";
+    let allowed = value_of(parameters, "allowedSchemas");
+    let (own, what) = match Kind::of(environment) {
+        Kind::Warehouse => (text(environment, "_schema"), "schema"),
+        Kind::Lake => (text(environment, "_producerDb"), "database"),
     };
-    outside::provisioning_role(room, text(environment, "_provisioningRole"))?;
-    let manage = outside::manage_access_role(room, text(environment, "_manageRole"))?;
-    let secret = value_of(elements(environment, "userParameters"), "dataAccessSecretsArn");
-    outside::readable_secret(room, &manage, secret)?;
-    let role = role_name(text(environment, "id"));
-    super::warehouse::of_environment(room, environment)?.drop_environment(schema, &role)?;
-    outside::remove_environment_role(room, environment, &role);
-    Ok(())
+    let listed = allowed.is_empty() || allowed.split(',').any(|known| known.trim() == wanted);
+    match wanted == own || (!limited && listed) {
+        true => Ok(()),
+        false => Err(invalid(format!(
+            "The environment's profile does not allow to publish the {what} {wanted}"
+        ))),
+    }
 }

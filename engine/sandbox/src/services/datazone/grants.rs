@@ -1,4 +1,4 @@
-//! Subscription grants: a subscription made real in one target, as a view that can be queried.
+//! Subscription grants: a subscription made real in one target, as something that can be queried.
 //!
 //! A grant works once and is never tried again: one that failed is deleted and asked for anew. What
 //! it leaves in the warehouse is what a query then reads, so a grant that says GRANTED and a SELECT
@@ -6,7 +6,6 @@
 
 use serde_json::{Value, json};
 
-use super::assets::table_of;
 use super::requests::require_filter;
 use super::room::{
     ASSET, GRANT, Room, SUBSCRIPTION, Visit, conflict, copy, elements, flag, invalid, keep_equal,
@@ -14,10 +13,9 @@ use super::room::{
 };
 use super::standing::{Standing, project_for, project_to_read};
 use super::subscriptions::{active, asset_of, asset_type_of};
-use super::targets::{of_environment, of_grant, takes};
+use super::targets::{of_environment, takes};
 use super::types::asset_type;
-use super::warehouse::{self, Share, Storage};
-use super::{environments, outside};
+use super::{environments, fulfil};
 use crate::services::{AwsFault, Call, Reply};
 
 /// Begins to fulfil a subscription in a target; without a name the table keeps its own.
@@ -68,16 +66,18 @@ pub(super) fn ends(room: &Room<'_>, id: &str) {
     if text(&grant["assets"][0], "status") != "GRANT_IN_PROGRESS" {
         return;
     }
-    let outcome = fulfil(room, &grant);
+    let outcome = fulfil::give(room, &grant);
     let now = room.time();
     let asset = &mut grant["assets"][0];
     match outcome {
-        Ok((schema, name)) => {
+        Ok(held) => {
             asset["status"] = json!("GRANTED");
-            asset["targetName"] = json!(name);
+            asset["targetName"] = json!(held.name);
             asset["grantedTimestamp"] = json!(now);
             grant["status"] = json!("COMPLETED");
-            grant["_schema"] = json!(schema);
+            for (member, value) in held.kept.as_object().into_iter().flatten() {
+                grant[member.as_str()] = value.clone();
+            }
         }
         Err(reason) => {
             asset["status"] = json!("GRANT_FAILED");
@@ -88,48 +88,6 @@ pub(super) fn ends(room: &Room<'_>, id: &str) {
     }
     grant["updatedAt"] = json!(now);
     room.put(GRANT, &grant);
-}
-
-/// Puts the view there; its schema and name come back.
-fn fulfil(room: &Room<'_>, grant: &Value) -> Result<(String, String), String> {
-    let (environment, target) =
-        of_grant(room, grant).ok_or_else(|| "The subscription target is gone".to_owned())?;
-    if text(&environment, "status") != "ACTIVE" {
-        return Err(format!("Environment {} is not ACTIVE", text(&environment, "id")));
-    }
-    let asset = room
-        .find(ASSET, text(&grant["assets"][0], "assetId"))
-        .ok_or_else(|| "The asset is gone".to_owned())?;
-    let table = table_of(&asset);
-    let storage = Storage::of_json(&table["storage"])
-        .ok_or_else(|| "The asset is not in a warehouse".to_owned())?;
-    let role = outside::manage_access_role(room, text(&target, "manageAccessRole"))?;
-    outside::readable_secret(room, &role, text(&asset, "_secret"))?;
-    let producer = warehouse::open(
-        room,
-        text(&table, "accountId"),
-        text(&table, "region"),
-        &storage,
-        text(&asset, "_secret"),
-    )?;
-    let mut consumer = warehouse::of_environment(room, &environment)?;
-    let name = match text(grant, "_name") {
-        "" => text(&table, "tableName"),
-        name => name,
-    };
-    let schema = text(&environment, "_schema");
-    consumer.add_share(
-        &producer,
-        &Share {
-            database: text(&table, "databaseName"),
-            schema: text(&table, "schemaName"),
-            table: text(&table, "tableName"),
-            view_schema: schema,
-            view: name,
-            role: &environments::role_name(text(&environment, "id")),
-        },
-    )?;
-    Ok((schema.to_owned(), name.to_owned()))
 }
 
 /// Whether a grant still has, or may come to have, something in its target.
@@ -176,7 +134,7 @@ pub(super) fn revoke_begins(room: &Room<'_>, id: &str) {
 /// A grant is taken back, or a reason why its view is still there.
 pub(super) fn revoke_ends(room: &Room<'_>, id: &str) {
     let Some(mut grant) = room.find(GRANT, id) else { return };
-    let outcome = take_back(room, &grant);
+    let outcome = fulfil::take_back(room, &grant);
     if outcome.is_ok() && flag(&grant, "_delete") {
         room.remove(GRANT, &grant);
         return;
@@ -197,19 +155,6 @@ pub(super) fn revoke_ends(room: &Room<'_>, id: &str) {
         }
     }
     room.put(GRANT, &grant);
-}
-
-fn take_back(room: &Room<'_>, grant: &Value) -> Result<(), String> {
-    let Some(schema) = grant["_schema"].as_str() else {
-        return Ok(());
-    };
-    let (environment, _) =
-        of_grant(room, grant).ok_or_else(|| "The subscription target is gone".to_owned())?;
-    let mut warehouse = warehouse::of_environment(room, &environment)?;
-    for asset in elements(grant, "assets") {
-        warehouse.remove_share(schema, text(asset, "targetName"))?;
-    }
-    Ok(())
 }
 
 /// `CreateSubscriptionGrant`: for an environment that is younger than the subscription, or after a

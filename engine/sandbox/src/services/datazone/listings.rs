@@ -104,6 +104,9 @@ fn unpublish(room: &Room<'_>, asset: &Value, user: &str) -> Result<Value, AwsFau
     let mut listing = of_asset(room, text(asset, "id"))
         .ok_or_else(|| invalid(format!("Asset {} is not published", text(asset, "id"))))?;
     nobody_subscribes(room, &listing)?;
+    if text(&listing, "status") == "INACTIVE" {
+        return Ok(listing);
+    }
     listing["status"] = json!("INACTIVE");
     listing["updatedAt"] = json!(room.time());
     listing["updatedBy"] = json!(user);

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
+use super::association::failures;
 use super::room::{DOMAIN, Room, text};
 use crate::access::policy::{Context, Trust as Trusted, Trustee, trust};
-use crate::access::{may_pass_role, role_may};
+use crate::access::{account_of, may_pass_role, role_may};
 use crate::services::iam::{self, Grants, Role};
 use crate::services::secretsmanager;
 use crate::services::{AwsFault, Call};
@@ -18,8 +19,6 @@ use crate::world::{World, parse_timestamp};
 
 /// DataZone's name in trust policies.
 const SERVICE: &str = "datazone.amazonaws.com";
-/// How long IAM takes to tell every service of a new role.
-const ROLE_SPREADS: Duration = Duration::seconds(10);
 /// The limit that AWS sets to the roles of environments.
 const BOUNDARY: &str = "arn:aws:iam::aws:policy/AmazonDataZoneEnvironmentRolePermissionsBoundary";
 /// The tag by which a secret is given to a domain.
@@ -32,8 +31,12 @@ pub(super) fn principal_id(world: &World<'_>, arn: &str) -> Option<String> {
         .or_else(|| iam::role(world, arn).map(|role| role.role_id))
 }
 
-/// Refuses unless the caller may hand a role to DataZone.
+/// Refuses unless the caller may hand a role of their own account to DataZone.
 pub(super) fn pass_role(call: &Call<'_>, arn: &str) -> Result<(), AwsFault> {
+    if account_of(arn).is_some_and(|account| account != call.principal.account) {
+        let message = format!("Cross-account pass role is not allowed: {arn}");
+        return Err(AwsFault::new("AccessDeniedException", message));
+    }
     may_pass_role(call.world, call.principal, arn, SERVICE)
 }
 
@@ -54,7 +57,9 @@ pub(super) fn usable_role(
     now: OffsetDateTime,
 ) -> Result<Role, String> {
     let role = iam::role(world, arn).ok_or_else(|| format!("the role {arn} does not exist"))?;
-    let known = parse_timestamp(&role.create_date).is_none_or(|made| now - made >= ROLE_SPREADS);
+    let spreads = failures(world).role_not_yet_usable;
+    let known = parse_timestamp(&role.create_date)
+        .is_none_or(|made| now - made >= Duration::seconds(i64::from(spreads)));
     if !known {
         return Err(format!("the role {arn} cannot be assumed yet"));
     }
@@ -94,23 +99,41 @@ fn role_for_domain(room: &Room<'_>, what: &str, arn: &str) -> Result<Role, Strin
 pub(super) fn manage_access_role(room: &Room<'_>, arn: &str) -> Result<Role, String> {
     let role = role_for_domain(room, "manage access role", arn)?;
     let action = "redshift-data:ExecuteStatement";
-    require(room, &role, action, &any_cluster(room), "manage access role")?;
+    require(room, &role, action, &any_cluster(room, &role), "manage access role")?;
     Ok(role)
 }
 
-/// The role with which environments are deployed and torn down.
+/// The role with which environments over a warehouse are deployed and torn down.
 pub(super) fn provisioning_role(room: &Room<'_>, arn: &str) -> Result<Role, String> {
     let role = role_for_domain(room, "provisioning role", arn)?;
     let action = "redshift-data:ExecuteStatement";
-    require(room, &role, action, &any_cluster(room), "provisioning role")?;
+    require(room, &role, action, &any_cluster(room, &role), "provisioning role")?;
     Ok(role)
 }
 
-fn any_cluster(room: &Room<'_>) -> String {
-    format!("arn:aws:redshift:{}:{}:cluster:any", room.scope.region, room.scope.account)
+/// The role with which DataZone reads a data lake's catalogue and grants access to it.
+pub(super) fn lake_access_role(room: &Room<'_>, arn: &str) -> Result<Role, String> {
+    let role = role_for_domain(room, "data access role", arn)?;
+    for action in ["glue:GetTable", "lakeformation:GrantPermissions"] {
+        require(room, &role, action, "*", "data access role")?;
+    }
+    Ok(role)
 }
 
-fn require(
+/// The role with which environments over a data lake are deployed and torn down.
+pub(super) fn lake_provisioning_role(room: &Room<'_>, arn: &str) -> Result<Role, String> {
+    let role = role_for_domain(room, "provisioning role", arn)?;
+    require(room, &role, "glue:CreateDatabase", "*", "provisioning role")?;
+    Ok(role)
+}
+
+fn any_cluster(room: &Room<'_>, role: &Role) -> String {
+    let account = account_of(&role.arn).unwrap_or_default();
+    format!("arn:aws:redshift:{}:{account}:cluster:any", room.scope.region)
+}
+
+/// Refuses, in the words of a failed deployment, what a role's policies do not allow.
+pub(super) fn require(
     room: &Room<'_>,
     role: &Role,
     action: &str,
@@ -125,7 +148,7 @@ fn require(
 
 /// The condition keys of a role that acts in its own account.
 fn context_of(role: &Role) -> Context {
-    let account = role.arn.split(':').nth(4).unwrap_or_default();
+    let account = account_of(&role.arn).unwrap_or_default();
     Context::default()
         .with("aws:PrincipalAccount", account)
         .with("aws:ResourceAccount", account)
@@ -146,7 +169,8 @@ pub(super) fn readable_secret(room: &Room<'_>, role: &Role, arn: &str) -> Result
         .ok_or_else(|| format!("The secret {arn} does not exist"))?;
     let tags: Vec<(String, String)> =
         secret.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let tagged = tags.iter().any(|(key, value)| key == DOMAIN_TAG && *value == room.domain);
+    let tagged = account_of(arn) == account_of(&role.arn)
+        && tags.iter().any(|(key, value)| key == DOMAIN_TAG && *value == room.domain);
     let mut context = context_of(role);
     for (key, value) in &tags {
         context.add(&format!("aws:ResourceTag/{key}"), value);
@@ -156,8 +180,8 @@ pub(super) fn readable_secret(room: &Room<'_>, role: &Role, arn: &str) -> Result
     match tagged && role_may(room.world, role, action, arn, &context) {
         true => Ok(()),
         false => Err(format!(
-            "User: {} is not authorized to perform: {action} on resource: {arn} (the secret needs \
-             the tag {DOMAIN_TAG}={})",
+            "User: {} is not authorized to perform: {action} on resource: {arn} (the secret is in \
+             the role's account and has the tag {DOMAIN_TAG}={})",
             role.arn, room.domain
         )),
     }
@@ -190,8 +214,18 @@ pub(super) fn add_environment_role(
         "Effect": "Allow", "Resource": "*",
         "Action": [
             "datazone:Get*", "datazone:List*", "redshift-data:*", "redshift:DescribeClusters",
-            "redshift:GetClusterCredentials", "redshift:GetClusterCredentialsWithIAM",
+            "redshift:DescribeDataShares", "redshift:GetClusterCredentials",
+            "redshift:GetClusterCredentialsWithIAM", "redshift-serverless:GetCredentials",
+            "redshift-serverless:GetNamespace", "redshift-serverless:GetWorkgroup",
+            "redshift-serverless:ListNamespaces", "redshift-serverless:ListWorkgroups",
             "secretsmanager:ListSecrets", "sqlworkbench:*",
+            "athena:*", "glue:BatchCreatePartition", "glue:BatchDeletePartition",
+            "glue:CreatePartition", "glue:CreateTable", "glue:DeletePartition",
+            "glue:DeleteTable", "glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition",
+            "glue:GetPartitions", "glue:GetTable", "glue:GetTables", "glue:SearchTables",
+            "glue:UpdateTable", "lakeformation:GetDataAccess", "lakeformation:ListPermissions",
+            "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetBucketLocation",
+            "s3:GetObject", "s3:ListBucket", "s3:PutObject",
         ] }] });
     let grants = Grants {
         attached: Vec::new(),

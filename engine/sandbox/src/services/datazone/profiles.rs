@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::blueprints::{WAREHOUSE, chosen, configuration_id, value_of};
+use super::association;
+use super::blueprints::{chosen, configuration_id, value_of};
 use super::room::{
     BLUEPRINT, BLUEPRINT_CONFIGURATION, ENVIRONMENT, PROFILE, Visit, conflict, copy, denied,
     elements, invalid, keep_equal, page, text,
@@ -61,6 +62,9 @@ pub(super) fn enabled(
     account: &str,
     region: &str,
 ) -> Result<Value, AwsFault> {
+    if !association::holds(&visit.room, account) {
+        return Err(invalid(format!("Account {account} is not associated with the domain")));
+    }
     let id = configuration_id(account, text(blueprint, "id"));
     visit
         .room
@@ -191,9 +195,4 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
     }
     visit.room.remove(PROFILE, &profile);
     Ok(Value::Null)
-}
-
-/// Whether a blueprint is the one this sandbox makes environments of.
-pub(super) fn is_warehouse(blueprint: &Value) -> bool {
-    text(blueprint, "name") == WAREHOUSE
 }

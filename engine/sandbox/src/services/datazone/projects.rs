@@ -107,6 +107,9 @@ pub(super) fn delete(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let id = call.text("identifier");
     let (mut project, user) = project_for(&visit, id, Standing::Owner)?;
+    if text(&project, "projectStatus") == "DELETING" {
+        return Ok(json!({}));
+    }
     if !flag(call.input, "skipDeletionCheck") {
         let left = contents(&visit.room, id);
         if !left.is_empty() {

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
+use super::association;
 use crate::people::PrincipalKind;
 use crate::services::{AwsFault, Call, Reply};
 use crate::world::{Due, Scope, World, parse_timestamp, timestamp};
@@ -103,9 +104,10 @@ impl<'a> Room<'a> {
     /// Writes a document under its own id. One that says what is there already changes nothing, the
     /// time of its last change included: a call that is repeated is then seen to have no effect.
     pub(super) fn put(&self, kind: &str, document: &Value) {
-        let same = |before: Value| timeless(before) == timeless(document.clone());
-        if !self.find(kind, text(document, "id")).is_some_and(same) {
-            self.world.put(&self.scope, kind, text(document, "id"), document);
+        let id = text(document, "id");
+        let before = self.world.get::<Value>(&self.scope, kind, id);
+        if before.is_none_or(|before| timeless(before) != timeless(document.clone())) {
+            self.world.put(&self.scope, kind, id, document);
         }
     }
 
@@ -152,7 +154,8 @@ pub(super) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     /// Goes into the domain that the input names, when the caller may know it at all: a domain
-    /// that does not exist and one of another account get the same answer.
+    /// that does not exist and one of another account get the same answer, until that account is
+    /// associated.
     pub(super) fn enter(call: &'a Call<'a>) -> Result<Self, AwsFault> {
         let visit = Self::enter_any(call, "domainIdentifier")?;
         let domain = visit.domain()?;
@@ -177,8 +180,10 @@ impl<'a> Visit<'a> {
             .world
             .find_anywhere::<Value>(DOMAIN, id)
             .filter(|stored| stored.scope.region == call.region)
-            .filter(|stored| may_enter(&stored.scope, call))
-            .ok_or_else(|| denied(call))?;
+            .ok_or_else(|| absent(call))?;
+        if !association::may_enter(&stored, call) {
+            return Err(denied(call));
+        }
         let room =
             Room { world: call.world, scope: stored.scope, domain: id.to_owned(), now: call.now() };
         Ok(Self { call, room })
@@ -240,12 +245,6 @@ impl<'a> Visit<'a> {
         document["updatedBy"] = json!(user);
         document["lastUpdatedBy"] = json!(user);
     }
-}
-
-/// Whether a caller of another account than the domain's may know the domain: only after its
-/// association through a RAM share, which this sandbox does not have yet.
-fn may_enter(domain: &Scope, call: &Call<'_>) -> bool {
-    domain.account == call.principal.account
 }
 
 /// A new id of a named kind, such as `prj-sandbox-0001`.
@@ -319,10 +318,15 @@ pub(super) fn page(call: &Call<'_>, member: &str, items: Vec<Value>, most: usize
     Ok(answer)
 }
 
-/// A document without the times of its last change.
+/// A document without when it was changed last, and by whom.
 fn timeless(mut document: Value) -> Value {
     if let Some(members) = document.as_object_mut() {
-        members.retain(|member, _| !matches!(member.as_str(), "updatedAt" | "lastUpdatedAt"));
+        members.retain(|member, _| {
+            !matches!(
+                member.as_str(),
+                "updatedAt" | "updatedBy" | "lastUpdatedAt" | "lastUpdatedBy"
+            )
+        });
     }
     document
 }
@@ -351,6 +355,15 @@ pub(super) fn denied(call: &Call<'_>) -> AwsFault {
         "AccessDeniedException",
         format!("User is not permitted to perform operation: {}", call.operation),
     )
+}
+
+/// DataZone's answer to who asks for what is not there, or not any more: the same as to who may not,
+/// in all but the worlds that say otherwise.
+pub(super) fn absent(call: &Call<'_>) -> AwsFault {
+    match association::failures(call.world).forbidden_after_own_delete {
+        true => denied(call),
+        false => AwsFault::new("ResourceNotFoundException", "The resource does not exist"),
+    }
 }
 
 /// The input cannot be accepted.

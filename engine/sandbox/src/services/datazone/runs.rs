@@ -1,21 +1,16 @@
-//! Data source runs: reading the warehouse's catalogue into assets.
-//!
-//! A run reads what is really in the warehouse when it works, so a table that was dropped, a cluster
-//! that was made again under the same name and a secret that lost its tag show here, as they do in
-//! AWS.
+//! Data source runs: reading a catalogue into assets. What there is to read is `finds`'s part.
 
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::assets::{Imported, Outcome, Table};
+use super::assets::{Find, Imported, Outcome};
+use super::finds::{Failure, Refused};
 use super::room::{
-    ACTIVITY, GRANT, RUN, Room, SOURCE, Visit, conflict, elements, flag, keep_equal, moment, page,
-    text,
+    ACTIVITY, RUN, Room, SOURCE, Visit, conflict, flag, keep_equal, moment, page, text,
 };
 use super::sources::{to_change, to_look_at};
 use super::standing::project_to_read;
-use super::warehouse::{Relation, Storage, Warehouse};
-use super::{assets, listings, outside, warehouse};
+use super::{assets, finds, listings};
 use crate::services::{AwsFault, Call, Reply};
 
 /// AWS's quota of runs of one data source in a day.
@@ -124,94 +119,30 @@ pub(super) fn ends(room: &Room<'_>, id: &str) {
     room.put(SOURCE, &source);
 }
 
-/// A failure of a whole run: DataZone's kind of error and the detail.
-type Failure = (&'static str, String);
-
 fn import(room: &Room<'_>, source: &Value, run: &str) -> Result<Counts, Failure> {
-    let configuration = &source["configuration"]["redshiftRunConfiguration"];
-    let secret = text(&configuration["redshiftCredentialConfiguration"], "secretManagerArn");
-    outside::manage_access_role(room, text(configuration, "dataAccessRole"))
-        .and_then(|role| outside::readable_secret(room, &role, secret))
-        .map_err(|reason| ("ACCESS_DENIED_EXCEPTION", reason))?;
-    let storage = Storage::of_json(&configuration["redshiftStorage"])
-        .ok_or_else(|| ("VALIDATION_EXCEPTION", "The source names no warehouse".to_owned()))?;
-    let account = text(configuration, "accountId");
-    let region = text(configuration, "region");
-    let warehouse = warehouse::open(room, account, region, &storage, secret)
-        .map_err(|reason| ("RESOURCE_NOT_FOUND_EXCEPTION", reason))?;
     let mut counts = Counts::default();
-    for filter in elements(configuration, "relationalFilterConfigurations") {
-        for relation in matching(room, &warehouse, filter)? {
-            let table = Table {
-                account: account.to_owned(),
-                region: region.to_owned(),
-                storage: storage.clone(),
-                secret: secret.to_owned(),
-                database: text(filter, "databaseName").to_owned(),
-                schema: text(filter, "schemaName").to_owned(),
-                relation,
-            };
-            let imported = assets::import(room, source, &table);
-            note(room, source, run, &table, &imported);
-            match imported.outcome {
-                Outcome::Created => counts.added += 1,
-                Outcome::Updated => counts.updated += 1,
-                Outcome::Unchanged => counts.unchanged += 1,
-                Outcome::AlreadyImported => counts.skipped += 1,
+    for found in finds::of_source(room, source)? {
+        let found = match found {
+            Ok(found) => found,
+            Err(refused) => {
+                note_refused(room, source, run, &refused);
+                counts.skipped += 1;
+                continue;
             }
+        };
+        let imported = assets::import(room, source, &found);
+        note(room, source, run, &found, &imported);
+        match imported.outcome {
+            Outcome::Created => counts.added += 1,
+            Outcome::Updated => counts.updated += 1,
+            Outcome::Unchanged => counts.unchanged += 1,
+            Outcome::AlreadyImported => counts.skipped += 1,
         }
     }
     Ok(counts)
 }
 
-/// The relations that a filter takes, without those that grants put there.
-fn matching(
-    room: &Room<'_>,
-    warehouse: &Warehouse<'_>,
-    filter: &Value,
-) -> Result<Vec<Relation>, Failure> {
-    let schema = text(filter, "schemaName");
-    let mut relations = warehouse
-        .relations(text(filter, "databaseName"), schema)
-        .map_err(|reason| ("RESOURCE_NOT_FOUND_EXCEPTION", reason))?;
-    let granted = room.list(GRANT);
-    relations.retain(|relation| {
-        takes(elements(filter, "filterExpressions"), &relation.name)
-            && !granted.iter().any(|grant| {
-                text(grant, "_schema") == schema
-                    && elements(grant, "assets")
-                        .iter()
-                        .any(|asset| text(asset, "targetName") == relation.name)
-            })
-    });
-    Ok(relations)
-}
-
-/// Whether filter expressions take a name: some INCLUDE (or there is none) and no EXCLUDE.
-fn takes(expressions: &[Value], name: &str) -> bool {
-    let of = |kind: &'static str| {
-        expressions.iter().filter(move |expression| text(expression, "type") == kind)
-    };
-    let matches = |expression: &Value| like(text(expression, "expression"), name);
-    (of("INCLUDE").count() == 0 || of("INCLUDE").any(matches)) && !of("EXCLUDE").any(matches)
-}
-
-/// Whether a name matches a pattern in which `*` stands for anything.
-pub(super) fn like(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern.eq_ignore_ascii_case(name),
-        Some((head, rest)) => name
-            .get(..head.len())
-            .filter(|start| start.eq_ignore_ascii_case(head))
-            .is_some_and(|_| {
-                (head.len()..=name.len())
-                    .filter_map(|start| name.get(start..))
-                    .any(|tail| like(rest, tail))
-            }),
-    }
-}
-
-fn note(room: &Room<'_>, source: &Value, run: &str, table: &Table, imported: &Imported) {
+fn note(room: &Room<'_>, source: &Value, run: &str, found: &Find, imported: &Imported) {
     let mut status = match imported.outcome {
         Outcome::Created => "SUCCEEDED_CREATED",
         Outcome::Updated => "SUCCEEDED_UPDATED",
@@ -225,14 +156,32 @@ fn note(room: &Room<'_>, source: &Value, run: &str, table: &Table, imported: &Im
     {
         status = "PUBLISHING_FAILED";
     }
-    let id = room.new_id("act");
-    let activity = json!({
-        "id": id, "domainId": room.domain, "dataSourceRunId": run,
-        "projectId": source["projectId"], "database": table.database,
-        "technicalName": table.relation.name, "dataAssetStatus": status,
-        "dataAssetId": imported.asset, "createdAt": room.time(), "updatedAt": room.time(),
+    let mut activity = activity(room, source, run, (&found.database, &found.name), status);
+    activity["dataAssetId"] = json!(imported.asset);
+    room.put(ACTIVITY, &activity);
+}
+
+fn note_refused(room: &Room<'_>, source: &Value, run: &str, refused: &Refused) {
+    let named = (refused.database.as_str(), refused.name.as_str());
+    let mut activity = activity(room, source, run, named, "SKIPPED_NO_ACCESS");
+    activity["errorMessage"] = json!({
+        "errorType": "ACCESS_DENIED_EXCEPTION", "errorDetail": refused.reason,
     });
     room.put(ACTIVITY, &activity);
+}
+
+fn activity(
+    room: &Room<'_>,
+    source: &Value,
+    run: &str,
+    (database, name): (&str, &str),
+    status: &str,
+) -> Value {
+    json!({
+        "id": room.new_id("act"), "domainId": room.domain, "dataSourceRunId": run,
+        "projectId": source["projectId"], "database": database, "technicalName": name,
+        "dataAssetStatus": status, "createdAt": room.time(), "updatedAt": room.time(),
+    })
 }
 
 /// `GetDataSourceRun`.
@@ -266,17 +215,4 @@ pub(super) fn activities(call: &Call<'_>) -> Reply {
     keep_equal(call, &mut items, "identifier", "dataSourceRunId");
     keep_equal(call, &mut items, "status", "dataAssetStatus");
     page(call, "items", items, 50)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::like;
-
-    #[test]
-    fn a_star_stands_for_anything_and_case_does_not_count() {
-        assert!(like("*", "mkt_sls_table"));
-        assert!(like("mkt_*_table", "MKT_SLS_TABLE"));
-        assert!(!like("mkt_*", "rs_sls_tbl"));
-        assert!(!like("mkt", "mkt_sls"));
-    }
 }

@@ -1,15 +1,16 @@
-//! Data sources: what of a warehouse a project imports, and when.
+//! Data sources: what of a warehouse or a data lake a project imports, and when.
 
 use serde_json::{Value, json};
 
 use super::blueprints::value_of;
+use super::deployments::Kind;
 use super::room::{
     ENVIRONMENT, RUN, Room, SOURCE, Visit, conflict, copy, elements, flag, invalid, keep_equal,
     page, text, without_nulls,
 };
 use super::schedule::Schedule;
 use super::standing::{Standing, project_for, project_to_read};
-use super::warehouse::Storage;
+use super::warehouse::{chosen_storage, storage_member};
 use super::{environments, outside, runs};
 use crate::services::{AwsFault, Call, Reply};
 
@@ -23,33 +24,95 @@ const GIVEN: [&str; 7] = [
     "assetFormsInput",
 ];
 
-/// The data source that an environment is born with: its own schema, all of it, on demand.
+/// The data source that an environment is born with: its own schema or database, all of it, on
+/// demand.
 pub(super) fn add_default(room: &Room<'_>, environment: &Value) {
-    let parameters = elements(environment, "userParameters");
-    let filter = json!({
-        "databaseName": value_of(parameters, "dbName"), "schemaName": environment["_schema"],
-        "filterExpressions": [{ "type": "INCLUDE", "expression": "*" }],
-    });
+    let everything = json!([{ "type": "INCLUDE", "expression": "*" }]);
+    let (kind, filter) = match Kind::of(environment) {
+        Kind::Warehouse => {
+            let database = value_of(elements(environment, "userParameters"), "dbName");
+            let filter = json!({
+                "databaseName": database, "schemaName": environment["_schema"],
+                "filterExpressions": everything,
+            });
+            (REDSHIFT, filter)
+        }
+        Kind::Lake => {
+            let database = &environment["_producerDb"];
+            (GLUE, json!({ "databaseName": database, "filterExpressions": everything }))
+        }
+    };
+    let mut configuration = from_environment(environment);
+    configuration["relationalFilterConfigurations"] = json!([filter]);
     let id = room.new_id("src");
     let source = json!({
         "id": id, "dataSourceId": id, "domainId": room.domain,
         "projectId": environment["projectId"], "environmentId": environment["id"],
         "name": format!("{}-default-datasource", text(environment, "name")),
-        "type": "REDSHIFT", "status": "READY", "enableSetting": "ENABLED",
+        "type": kind.name, "status": "READY", "enableSetting": "ENABLED",
         "publishOnImport": false,
         "recommendation": { "enableBusinessNameGeneration": true },
-        "configuration": { "redshiftRunConfiguration": {
-            "accountId": environment["awsAccountId"], "region": environment["awsAccountRegion"],
-            "dataAccessRole": environment["_manageRole"],
-            "redshiftCredentialConfiguration": {
-                "secretManagerArn": value_of(parameters, "dataAccessSecretsArn") },
-            "redshiftStorage": Storage::of_parameters(parameters).map(|storage| storage.json()),
-            "relationalFilterConfigurations": [filter],
-        } },
+        "configuration": { kind.member: configuration },
         "createdBy": environment["createdBy"], "createdAt": room.time(), "updatedAt": room.time(),
         "_default": true,
     });
     room.put(SOURCE, &source);
+}
+
+/// A type of data source, and what its configuration is.
+struct Kinded {
+    name: &'static str,
+    /// The member of `configuration`.
+    member: &'static str,
+    /// What the configuration must have in the end.
+    needs: &'static [&'static str],
+    /// What else a request may give.
+    takes: &'static [&'static str],
+    /// The environments that such a source is bound to.
+    of: Kind,
+}
+
+const REDSHIFT: Kinded = Kinded {
+    name: "REDSHIFT",
+    member: "redshiftRunConfiguration",
+    needs: &[
+        "dataAccessRole",
+        "relationalFilterConfigurations",
+        "redshiftCredentialConfiguration",
+        "redshiftStorage",
+    ],
+    takes: &[],
+    of: Kind::Warehouse,
+};
+
+const GLUE: Kinded = Kinded {
+    name: "GLUE",
+    member: "glueRunConfiguration",
+    needs: &["dataAccessRole", "relationalFilterConfigurations"],
+    takes: &["autoImportDataQualityResult", "catalogName"],
+    of: Kind::Lake,
+};
+
+fn kind_named(name: &str) -> Result<&'static Kinded, AwsFault> {
+    [&REDSHIFT, &GLUE].into_iter().find(|kind| kind.name == name).ok_or_else(|| {
+        invalid(format!("The sandbox has no data sources of type {name}, only REDSHIFT and GLUE"))
+    })
+}
+
+/// What a source inherits of its environment.
+fn from_environment(environment: &Value) -> Value {
+    let mut members = json!({
+        "accountId": environment["awsAccountId"], "region": environment["awsAccountRegion"],
+        "dataAccessRole": environment["_manageRole"],
+    });
+    if Kind::of(environment) == Kind::Warehouse {
+        let parameters = elements(environment, "userParameters");
+        members["redshiftCredentialConfiguration"] =
+            json!({ "secretManagerArn": value_of(parameters, "dataAccessSecretsArn") });
+        members["redshiftStorage"] =
+            json!(chosen_storage(parameters).map(|storage| storage_member(&storage)));
+    }
+    members
 }
 
 /// `CreateDataSource`.
@@ -57,12 +120,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let project = call.text("projectIdentifier");
     let (_, user) = project_for(&visit, project, Standing::Worker)?;
-    if call.text("type") != "REDSHIFT" {
-        return Err(invalid(format!(
-            "The sandbox has no data sources of type {}, only REDSHIFT",
-            call.text("type")
-        )));
-    }
+    let kind = kind_named(call.text("type"))?;
     let name = call.text("name");
     let taken = visit
         .room
@@ -76,7 +134,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     let mut source = visit.document(&id, &user);
     source["dataSourceId"] = json!(id);
     source["projectId"] = json!(project);
-    source["type"] = json!("REDSHIFT");
+    source["type"] = json!(kind.name);
     source["status"] = json!("CREATING");
     source["enableSetting"] = json!("ENABLED");
     source["publishOnImport"] = json!(false);
@@ -85,7 +143,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     if let Some(environment) = &environment {
         source["environmentId"] = environment["id"].clone();
     }
-    source["configuration"] = configuration(&visit, environment.as_ref())?;
+    source["configuration"] = configuration(&visit, kind, environment.as_ref())?;
     arrange(&visit.room, &mut source)?;
     visit.room.put(SOURCE, &source);
     visit.room.after(5, "source_ready", &id);
@@ -107,32 +165,32 @@ fn environment_of(visit: &Visit<'_>, project: &str) -> Result<Option<Value>, Aws
 
 /// The configuration as it is kept and answered: what the request leaves out comes from the
 /// environment.
-fn configuration(visit: &Visit<'_>, environment: Option<&Value>) -> Result<Value, AwsFault> {
-    let given = &visit.call.input["configuration"]["redshiftRunConfiguration"];
+fn configuration(
+    visit: &Visit<'_>,
+    kind: &Kinded,
+    environment: Option<&Value>,
+) -> Result<Value, AwsFault> {
+    let given = &visit.call.input["configuration"][kind.member];
     if given.is_null() {
-        return Err(invalid("A REDSHIFT data source needs a redshiftRunConfiguration"));
+        return Err(invalid(format!("A {} data source needs a {}", kind.name, kind.member)));
     }
-    let mut kept = json!({
-        "accountId": visit.call.principal.account, "region": visit.call.region,
-    });
-    let members = [
-        "dataAccessRole",
-        "relationalFilterConfigurations",
-        "redshiftCredentialConfiguration",
-        "redshiftStorage",
-    ];
-    if let Some(environment) = environment {
-        let parameters = elements(environment, "userParameters");
-        kept["accountId"] = environment["awsAccountId"].clone();
-        kept["region"] = environment["awsAccountRegion"].clone();
-        kept["dataAccessRole"] = environment["_manageRole"].clone();
-        kept["redshiftCredentialConfiguration"] =
-            json!({ "secretManagerArn": value_of(parameters, "dataAccessSecretsArn") });
-        kept["redshiftStorage"] =
-            json!(Storage::of_parameters(parameters).map(|storage| storage.json()));
-    }
-    copy(given, &mut kept, &members);
-    let absent: Vec<&str> = members.into_iter().filter(|member| kept[*member].is_null()).collect();
+    let mut kept = match environment {
+        Some(environment) if Kind::of(environment) == kind.of => from_environment(environment),
+        Some(environment) => {
+            return Err(invalid(format!(
+                "Environment {} takes no data sources of type {}",
+                text(environment, "id"),
+                kind.name
+            )));
+        }
+        None => json!({
+            "accountId": visit.call.principal.account, "region": visit.call.region,
+        }),
+    };
+    copy(given, &mut kept, kind.needs);
+    copy(given, &mut kept, kind.takes);
+    let absent: Vec<&str> =
+        kind.needs.iter().copied().filter(|member| kept[*member].is_null()).collect();
     if !absent.is_empty() {
         return Err(invalid(format!(
             "Without an environment the configuration needs {}",
@@ -140,35 +198,38 @@ fn configuration(visit: &Visit<'_>, environment: Option<&Value>) -> Result<Value
         )));
     }
     if let Some(environment) = environment {
-        may_publish(environment, &kept)?;
+        for filter in elements(&kept, "relationalFilterConfigurations") {
+            environments::may_publish(environment, published(kind, filter)?)?;
+        }
     }
-    let secret = text(&kept["redshiftCredentialConfiguration"], "secretManagerArn");
-    outside::manage_access_role(&visit.room, text(&kept, "dataAccessRole"))
-        .and_then(|role| outside::readable_secret(&visit.room, &role, secret))
+    may_read(visit, kind, &kept)
         .map_err(|reason| AwsFault::new("AccessDeniedException", reason))?;
-    Ok(json!({ "redshiftRunConfiguration": kept }))
+    Ok(json!({ kind.member: kept }))
 }
 
-/// Refuses schemas that the environment's profile does not let a project publish.
-fn may_publish(environment: &Value, configuration: &Value) -> Result<(), AwsFault> {
-    let parameters = elements(environment, "userParameters");
-    let limited = value_of(parameters, "profilePermissionLevel") == "LIMITED_ACCESS";
-    let allowed = value_of(parameters, "allowedSchemas");
-    for filter in elements(configuration, "relationalFilterConfigurations") {
-        let schema = text(filter, "schemaName");
-        if schema.is_empty() {
-            return Err(invalid("A REDSHIFT data source names the schema in each filter"));
+/// The schema or database that a filter is about.
+fn published<'v>(kind: &Kinded, filter: &'v Value) -> Result<&'v str, AwsFault> {
+    let (schema, database) = (text(filter, "schemaName"), text(filter, "databaseName"));
+    match kind.of {
+        Kind::Lake => Ok(database),
+        Kind::Warehouse if schema.is_empty() => {
+            Err(invalid("A REDSHIFT data source names the schema in each filter"))
         }
-        let own = schema == text(environment, "_schema");
-        let listed =
-            allowed.is_empty() || allowed.split(',').any(|allowed| allowed.trim() == schema);
-        if !own && (limited || !listed) {
-            return Err(invalid(format!(
-                "The environment's profile does not allow to publish the schema {schema}"
-            )));
+        Kind::Warehouse => Ok(schema),
+    }
+}
+
+/// Refuses a role, or a secret, that DataZone cannot use.
+fn may_read(visit: &Visit<'_>, kind: &Kinded, kept: &Value) -> Result<(), String> {
+    let role = text(kept, "dataAccessRole");
+    match kind.of {
+        Kind::Lake => outside::lake_access_role(&visit.room, role).map(|_| ()),
+        Kind::Warehouse => {
+            let secret = text(&kept["redshiftCredentialConfiguration"], "secretManagerArn");
+            let role = outside::manage_access_role(&visit.room, role)?;
+            outside::readable_secret(&visit.room, &role, secret)
         }
     }
-    Ok(())
 }
 
 /// Arranges the next scheduled run, when the source has a schedule and is enabled. The number that
@@ -252,10 +313,15 @@ pub(super) fn update(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
     let (mut source, user) = to_change(&visit, call.text("identifier"))?;
     is_idle(&source)?;
+    let before = source.clone();
     copy(call.input, &mut source, &GIVEN);
     if !call.input["configuration"].is_null() {
         let environment = visit.room.find(ENVIRONMENT, text(&source, "environmentId"));
-        source["configuration"] = configuration(&visit, environment.as_ref())?;
+        let kind = kind_named(text(&source, "type"))?;
+        source["configuration"] = configuration(&visit, kind, environment.as_ref())?;
+    }
+    if source == before {
+        return Ok(source);
     }
     source["status"] = json!("UPDATING");
     arrange(&visit.room, &mut source)?;

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::room::{POLICY_GRANT, PROJECT, Room, UNIT, Visit, denied, elements, flag, text};
+use super::room::{POLICY_GRANT, PROJECT, Room, UNIT, Visit, absent, denied, elements, flag, text};
 use crate::services::AwsFault;
 
 /// What a member of a project must be for an operation.
@@ -56,7 +56,7 @@ pub(super) fn project_for(
     standing: Standing,
 ) -> Result<(Value, String), AwsFault> {
     let user = visit.user()?;
-    let project = visit.room.find(PROJECT, project).ok_or_else(|| denied(visit.call))?;
+    let project = visit.room.find(PROJECT, project).ok_or_else(|| absent(visit.call))?;
     let overrides = || {
         standing == Standing::Owner
             && allowed_by_policy(
@@ -75,7 +75,7 @@ pub(super) fn project_for(
 /// Like [`project_for`] for reading: owners of the project's domain unit may look too.
 pub(super) fn project_to_read(visit: &Visit<'_>, project: &str) -> Result<Value, AwsFault> {
     let user = visit.user()?;
-    let project = visit.room.find(PROJECT, project).ok_or_else(|| denied(visit.call))?;
+    let project = visit.room.find(PROJECT, project).ok_or_else(|| absent(visit.call))?;
     if stands(&project, &user, Standing::Member)
         || owns_unit(&visit.room, text(&project, "domainUnitId"), &user)
     {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::blueprints::value_of;
+use super::deployments::Kind;
 use super::environments::{to_read, to_work};
 use super::room::{
     ENVIRONMENT, GRANT, Room, TARGET, Visit, conflict, copy, elements, missing, page, sorted, text,
@@ -12,6 +13,9 @@ use crate::services::{AwsFault, Call, Reply};
 /// The asset types that a warehouse takes.
 const TAKES: [&str; 2] =
     ["amazon.datazone.RedshiftTableAssetType", "amazon.datazone.RedshiftViewAssetType"];
+
+/// The asset type that a data lake takes.
+const LAKE_TAKES: [&str; 1] = ["amazon.datazone.GlueTableAssetType"];
 
 const CHANGEABLE: [&str; 7] = [
     "name",
@@ -25,6 +29,36 @@ const CHANGEABLE: [&str; 7] = [
 
 /// The target that an environment is born with.
 pub(super) fn add_default(room: &Room<'_>, environment: &Value) {
+    let (kind, form, content, takes): (&str, &str, Value, &[&str]) = match Kind::of(environment) {
+        Kind::Warehouse => (
+            "RedshiftSubscriptionTargetType",
+            "RedshiftSubscriptionTargetConfigForm",
+            warehouse_form(environment),
+            &TAKES,
+        ),
+        Kind::Lake => (
+            "GlueSubscriptionTargetType",
+            "GlueSubscriptionTargetConfigForm",
+            json!({ "databaseName": environment["_consumerDb"] }),
+            &LAKE_TAKES,
+        ),
+    };
+    let id = room.new_id("tgt");
+    let target = json!({
+        "id": id, "domainId": room.domain, "projectId": environment["projectId"],
+        "environmentId": environment["id"],
+        "name": format!("{}-default-target", text(environment, "name")), "type": kind,
+        "createdBy": environment["createdBy"], "createdAt": room.time(), "updatedAt": room.time(),
+        "manageAccessRole": environment["_manageRole"],
+        "authorizedPrincipals": [environment["_roleArn"]], "applicableAssetTypes": takes,
+        "subscriptionTargetConfig": [{ "formName": form, "content": content.to_string() }],
+        "provider": "Amazon DataZone", "subscriptionGrantCreationMode": "AUTOMATIC",
+        "_default": true,
+    });
+    room.put(TARGET, &target);
+}
+
+fn warehouse_form(environment: &Value) -> Value {
     let parameters = elements(environment, "userParameters");
     let mut form = json!({
         "databaseName": value_of(parameters, "dbName"),
@@ -37,23 +71,7 @@ pub(super) fn add_default(room: &Room<'_>, environment: &Value) {
             form[member] = json!(value_of(parameters, key));
         }
     }
-    let id = room.new_id("tgt");
-    let target = json!({
-        "id": id, "domainId": room.domain, "projectId": environment["projectId"],
-        "environmentId": environment["id"],
-        "name": format!("{}-default-target", text(environment, "name")),
-        "type": "RedshiftSubscriptionTargetType",
-        "createdBy": environment["createdBy"], "createdAt": room.time(), "updatedAt": room.time(),
-        "manageAccessRole": environment["_manageRole"],
-        "authorizedPrincipals": [environment["_roleArn"]],
-        "applicableAssetTypes": TAKES,
-        "subscriptionTargetConfig": [{
-            "formName": "RedshiftSubscriptionTargetConfigForm", "content": form.to_string(),
-        }],
-        "provider": "Amazon DataZone", "subscriptionGrantCreationMode": "AUTOMATIC",
-        "_default": true,
-    });
-    room.put(TARGET, &target);
+    form
 }
 
 /// `CreateSubscriptionTarget`.

@@ -19,7 +19,7 @@ pub(super) struct AssetType {
 }
 
 /// A table in Redshift.
-pub(super) const TABLE: AssetType = AssetType {
+pub(super) static TABLE: AssetType = AssetType {
     name: "amazon.datazone.RedshiftTableAssetType",
     form: "RedshiftTableForm",
     form_type: "amazon.datazone.RedshiftTableFormType",
@@ -27,33 +27,33 @@ pub(super) const TABLE: AssetType = AssetType {
 };
 
 /// A view in Redshift.
-pub(super) const VIEW: AssetType = AssetType {
+pub(super) static VIEW: AssetType = AssetType {
     name: "amazon.datazone.RedshiftViewAssetType",
     form: "RedshiftViewForm",
     form_type: "amazon.datazone.RedshiftViewFormType",
     managed: true,
 };
 
-const GLUE: AssetType = AssetType {
+/// A table of a Glue catalogue.
+pub(super) static GLUE: AssetType = AssetType {
     name: "amazon.datazone.GlueTableAssetType",
     form: "GlueTableForm",
     form_type: "amazon.datazone.GlueTableFormType",
     managed: true,
 };
 
-const OBJECTS: AssetType = AssetType {
+static OBJECTS: AssetType = AssetType {
     name: "amazon.datazone.S3ObjectCollectionAssetType",
     form: "S3ObjectCollectionForm",
     form_type: "amazon.datazone.S3ObjectCollectionFormType",
     managed: false,
 };
 
-const ALL: [AssetType; 4] = [TABLE, VIEW, GLUE, OBJECTS];
+static ALL: [&AssetType; 4] = [&TABLE, &VIEW, &GLUE, &OBJECTS];
 
 /// The asset type of this name.
 pub(super) fn asset_type(name: &str) -> Option<&'static AssetType> {
-    static TYPES: [AssetType; 4] = ALL;
-    TYPES.iter().find(|known| known.name == name)
+    ALL.into_iter().find(|known| known.name == name)
 }
 
 fn described(room: &Room<'_>, known: &AssetType) -> Value {

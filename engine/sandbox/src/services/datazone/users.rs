@@ -5,13 +5,14 @@
 
 use serde_json::{Value, json};
 
-use super::outside;
 use super::room::{Room, USER, Visit, denied, invalid, page, text};
+use super::{association, outside};
 use crate::services::{AwsFault, Call, Reply};
 
-/// `CreateUserProfile`.
+/// `CreateUserProfile`, by the domain's own account; of its users and of those of associated accounts.
 pub(super) fn create(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
+    administrator(&visit)?;
     let arn = call.text("userIdentifier");
     if !arn.starts_with("arn:aws:iam::") {
         return Err(invalid(
@@ -31,7 +32,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
 /// The unique id of an IAM principal that may have a profile.
 fn known_principal(visit: &Visit<'_>, arn: &str) -> Result<String, AwsFault> {
     let account = arn.split(':').nth(4).unwrap_or_default();
-    if account != visit.room.scope.account {
+    if !association::holds(&visit.room, account) {
         return Err(invalid(format!("Account {account} is not associated with the domain")));
     }
     outside::principal_id(visit.room.world, arn)
@@ -48,6 +49,7 @@ pub(super) fn get(call: &Call<'_>) -> Reply {
 /// `UpdateUserProfile`.
 pub(super) fn update(call: &Call<'_>) -> Reply {
     let visit = Visit::enter(call)?;
+    administrator(&visit)?;
     let identifier = call.text("userIdentifier");
     let mut profile = find_profile(&visit.room, identifier)
         .ok_or_else(|| super::room::missing(USER, identifier))?;
@@ -95,7 +97,7 @@ pub(super) fn find_profile(room: &Room<'_>, identifier: &str) -> Option<Value> {
 }
 
 /// The profile of a user who is to be made a member or owner; an IAM principal of the domain's
-/// account gets one on this occasion.
+/// account, or of an associated one, gets one on this occasion.
 pub(super) fn find_or_add(visit: &Visit<'_>, identifier: &str) -> Result<String, AwsFault> {
     if let Some(profile) = find_profile(&visit.room, identifier) {
         return match text(&profile, "status") {

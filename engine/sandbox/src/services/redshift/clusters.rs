@@ -6,7 +6,7 @@ use super::shown::shown;
 use super::state::{Cluster, KIND, Status, cluster, invalid, next_namespace, not_found, page};
 use super::tags;
 use crate::people::hex;
-use crate::services::{AwsFault, Call, Reply, secretsmanager};
+use crate::services::{AwsFault, Call, Reply, kms, secretsmanager};
 use crate::sql::Warehouse;
 use crate::world::{Due, Scope, World};
 
@@ -45,6 +45,7 @@ pub(super) fn create(call: &Call<'_>) -> Reply {
     check_node_type(call.text("NodeType"))?;
     let namespace = next_namespace(call.world);
     let (password, secret) = master_password(call, &scope, &namespace, identifier, &master)?;
+    check_key(call)?;
     let encrypted = flag(call.input, "Encrypted").unwrap_or(true);
     let database = match call.text("DBName") {
         "" => "dev".to_owned(),
@@ -205,6 +206,7 @@ pub(super) fn modify(call: &Call<'_>) -> Reply {
         slow |= wanted != cluster.number_of_nodes;
         cluster.number_of_nodes = wanted;
     }
+    check_key(call)?;
     let key = call.text("KmsKeyId");
     if let Some(encrypted) = flag(call.input, "Encrypted") {
         slow |= encrypted != cluster.encrypted;
@@ -390,6 +392,18 @@ fn nodes(call: &Call<'_>) -> Result<i64, AwsFault> {
     }
 }
 
+/// Refuses a key of the customer's that is not there or that Redshift may not use.
+fn check_key(call: &Call<'_>) -> Result<(), AwsFault> {
+    let (key, redshift) = (call.text("KmsKeyId"), kms::User::Service("redshift.amazonaws.com"));
+    if key.is_empty() || kms::usable(call.world, &call.scope(), key, redshift) {
+        return Ok(());
+    }
+    Err(AwsFault::new(
+        "DependentServiceAccessDeniedFault",
+        format!("The KMS key {key} does not exist, is not enabled, or cannot be used by Redshift."),
+    ))
+}
+
 fn check_node_type(node_type: &str) -> Result<(), AwsFault> {
     if NODE_TYPES.contains(&node_type) {
         return Ok(());
@@ -417,6 +431,16 @@ fn check_identifier(identifier: &str) -> Result<(), AwsFault> {
 }
 
 fn check_password(password: &str) -> Result<(), AwsFault> {
+    match password_rule(password) {
+        None => Ok(()),
+        Some(rule) => Err(invalid(format!(
+            "The parameter MasterUserPassword is not a valid password because it should {rule}."
+        ))),
+    }
+}
+
+/// The rule that a superuser's password breaks, as the end of "it should".
+pub(crate) fn password_rule(password: &str) -> Option<&'static str> {
     let missing = [
         (!(8..=64).contains(&password.len()), "be 8 to 64 characters long"),
         (
@@ -430,10 +454,5 @@ fn check_password(password: &str) -> Result<(), AwsFault> {
         (!password.contains(|c: char| c.is_ascii_digit()), "contain at least one number"),
         (password.contains(['\'', '"', '\\', '/', '@', ' ']), "not contain ' \" \\ / @ or a space"),
     ];
-    match missing.into_iter().find(|(missing, _)| *missing) {
-        None => Ok(()),
-        Some((_, rule)) => Err(invalid(format!(
-            "The parameter MasterUserPassword is not a valid password because it should {rule}."
-        ))),
-    }
+    missing.into_iter().find(|(missing, _)| *missing).map(|(_, rule)| rule)
 }

@@ -145,7 +145,7 @@ pub(super) fn arn(scope: &Scope, resource: &str) -> String {
 }
 
 /// The next namespace uuid of the world.
-pub(super) fn next_namespace(world: &World<'_>) -> String {
+pub(crate) fn next_namespace(world: &World<'_>) -> String {
     uuid(&format!("namespace/{}", world.next_number("redshift namespace")))
 }
 

@@ -1,9 +1,10 @@
 //! Where a statement runs and as which database user.
 //!
-//! Three ways to sign in: a secret's user and password, a named user (through
+//! Three ways to sign in: a secret's user and password, a named user of a cluster (through
 //! `redshift:GetClusterCredentials`), or the caller's own IAM identity (through
-//! `redshift:GetClusterCredentialsWithIAM`), which becomes the database user `IAM:name` or
-//! `IAMR:role`, or whatever the identity's `RedshiftDbUser` tag says.
+//! `redshift:GetClusterCredentialsWithIAM`, for a workgroup `redshift-serverless:GetCredentials`),
+//! which becomes the database user `IAM:name` or `IAMR:role`, or whatever the identity's
+//! `RedshiftDbUser` tag says.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +13,15 @@ use serde_json::Value;
 use super::{require, validation};
 use crate::access;
 use crate::people::PrincipalKind;
-use crate::services::redshift::{Cluster, Status, cluster};
+use crate::services::redshift::{Endpoint, EndpointName, endpoint};
 use crate::services::{AwsFault, Call, iam, secretsmanager};
 use crate::sql::Warehouse;
 
-/// A way into one database of one cluster.
+/// A way into one database of one cluster or workgroup.
 pub(super) struct Login<'w> {
-    pub(super) cluster: Cluster,
+    pub(super) target: EndpointName,
+    /// The namespace that the name stands for now.
+    pub(super) namespace: String,
     pub(super) warehouse: Warehouse<'w>,
     pub(super) database: String,
     /// The database user, or why there is none: that fails the statement, not the call.
@@ -28,42 +31,57 @@ pub(super) struct Login<'w> {
 
 /// Signs in as the input of a call says.
 pub(super) fn log_in<'w>(call: &Call<'w>) -> Result<Login<'w>, AwsFault> {
-    let cluster = target(call)?;
+    let (target, endpoint) = target(call)?;
     let database = match (call.text("ConnectedDatabase"), call.text("Database")) {
         ("", "") => return Err(validation("Database is a required parameter.")),
         ("", database) | (database, _) => database.to_lowercase(),
     };
-    let Some(mut warehouse) = Warehouse::open(call.world, &cluster.namespace) else {
+    let Some(mut warehouse) = Warehouse::open(call.world, &endpoint.namespace) else {
         return Err(no_endpoint());
     };
     let (secret, user) = (call.text("SecretArn"), call.text("DbUser"));
-    let (user, secret_arn) = match (secret, user) {
-        ("", "") => {
-            require(
-                call,
-                "redshift:GetClusterCredentialsWithIAM",
-                &arn(call, &format!("dbname:{}/{database}", cluster.identifier)),
-            )?;
+    let (user, secret_arn) = match (secret, user, &target) {
+        ("", "", target) => {
+            may_sign_in(call, target, &endpoint, &database)?;
             (Ok(sign_in_caller(call, &mut warehouse)), None)
         }
-        ("", user) => {
-            require(
-                call,
-                "redshift:GetClusterCredentials",
-                &arn(call, &format!("dbuser:{}/{user}", cluster.identifier)),
-            )?;
+        ("", _, EndpointName::Workgroup(_)) => {
+            return Err(validation("DbUser is not supported for serverless workgroups."));
+        }
+        ("", user, EndpointName::Cluster(cluster)) => {
+            let resource = arn(call, &format!("dbuser:{cluster}/{user}"));
+            require(call, "redshift:GetClusterCredentials", &resource)?;
             (named_user(&warehouse, user), None)
         }
-        (_, "") => {
+        (_, "", _) => {
             let (user, arn) = with_secret(call, &warehouse, secret)?;
             (user, Some(arn))
         }
         _ => return Err(validation("SecretArn and DbUser cannot both be given.")),
     };
-    Ok(Login { cluster, warehouse, database, user, secret_arn })
+    Ok(Login { target, namespace: endpoint.namespace, warehouse, database, user, secret_arn })
 }
 
-fn target(call: &Call<'_>) -> Result<Cluster, AwsFault> {
+/// Refuses a caller who may not sign in with their own IAM identity.
+fn may_sign_in(
+    call: &Call<'_>,
+    target: &EndpointName,
+    endpoint: &Endpoint,
+    database: &str,
+) -> Result<(), AwsFault> {
+    match target {
+        EndpointName::Cluster(cluster) => {
+            let resource = arn(call, &format!("dbname:{cluster}/{database}"));
+            require(call, "redshift:GetClusterCredentialsWithIAM", &resource)
+        }
+        EndpointName::Workgroup(_) => {
+            let action = "redshift-serverless:GetCredentials";
+            access::require(call, action, &endpoint.arn, &endpoint.tags)
+        }
+    }
+}
+
+fn target(call: &Call<'_>) -> Result<(EndpointName, Endpoint), AwsFault> {
     let member = |name: &str| call.input.get(name).is_some_and(|value| !value.is_null());
     if member("SessionId") || member("SessionKeepAliveSeconds") {
         return Err(AwsFault {
@@ -73,22 +91,25 @@ fn target(call: &Call<'_>) -> Result<Cluster, AwsFault> {
             status: Some(501),
         });
     }
-    match (call.text("ClusterIdentifier"), call.text("WorkgroupName")) {
-        ("", "") => Err(validation("Either ClusterIdentifier or WorkgroupName must be given.")),
-        ("", _) => Err(no_endpoint()),
-        (_, workgroup) if !workgroup.is_empty() => {
-            Err(validation("ClusterIdentifier and WorkgroupName cannot both be given."))
+    let name = match (call.text("ClusterIdentifier"), call.text("WorkgroupName")) {
+        ("", "") => {
+            return Err(validation("Either ClusterIdentifier or WorkgroupName must be given."));
         }
-        (identifier, _) => {
-            let cluster = cluster(call.world, &call.scope(), identifier).ok_or_else(no_endpoint)?;
-            match cluster.status {
-                Status::Available | Status::Modifying => Ok(cluster),
-                status => Err(validation(format!(
-                    "Redshift cluster {identifier} is not available: it is {}.",
-                    status.word()
-                ))),
-            }
+        ("", workgroup) => EndpointName::Workgroup(workgroup.to_owned()),
+        (cluster, "") => EndpointName::Cluster(cluster.to_owned()),
+        _ => {
+            return Err(validation("ClusterIdentifier and WorkgroupName cannot both be given."));
         }
+    };
+    let endpoint = endpoint(call.world, &call.scope(), &name).ok_or_else(no_endpoint)?;
+    match endpoint.answers() {
+        true => Ok((name, endpoint)),
+        false => Err(validation(format!(
+            "Redshift {} {} is not available: it is {}.",
+            name.kind(),
+            name.name(),
+            endpoint.status
+        ))),
     }
 }
 

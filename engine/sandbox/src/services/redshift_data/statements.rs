@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::session::{Login, log_in};
 use super::store::{DONE, Ending, KIND, Part, Statement, found, is_kept, part_index, save_result};
 use super::validation;
-use crate::services::redshift::{Status, cluster, uuid};
+use crate::services::redshift::{EndpointName, endpoint, uuid};
 use crate::services::{AwsFault, Call, Reply};
 use crate::sql::{self, ResultSet, SqlError, Warehouse};
 use crate::world::{Due, Scope, World, timestamp};
@@ -28,7 +28,7 @@ pub(super) fn submit(call: &Call<'_>) -> Reply {
         return Err(validation("The SQL statement exceeds the maximum size of 100 KB."));
     }
     let parameters = parameters(call.input, &sqls)?;
-    let Login { cluster, warehouse: _, database, user, secret_arn } = log_in(call)?;
+    let Login { target, namespace, warehouse: _, database, user, secret_arn } = log_in(call)?;
     let scope = call.scope();
     refuse_too_many(call, &scope)?;
     let number = call.world.next_number("redshift statement");
@@ -40,8 +40,8 @@ pub(super) fn submit(call: &Call<'_>) -> Reply {
         identity: call.principal.identity_arn.clone(),
         auto_commit: call.text("ExecutionMode") == "AUTO_COMMIT",
         name: Some(call.text("StatementName")).filter(|name| !name.is_empty()).map(str::to_owned),
-        cluster: cluster.identifier,
-        namespace: cluster.namespace,
+        target,
+        namespace,
         db_user: Some(call.text("DbUser")).filter(|user| !user.is_empty()).map(str::to_owned),
         csv: call.text("ResultFormat") == "CSV",
         created: now,
@@ -61,9 +61,9 @@ pub(super) fn submit(call: &Call<'_>) -> Reply {
     let mut output = json!({
         "Id": statement.id,
         "CreatedAt": timestamp(now),
-        "ClusterIdentifier": statement.cluster,
         "Database": statement.database,
     });
+    statement.show_target(&mut output);
     sign_in_members(&statement, &mut output);
     Ok(output)
 }
@@ -147,16 +147,14 @@ pub(super) fn run(world: &World<'_>, due: &Due) {
     statement.end(world, &due.scope, ending, due.at);
 }
 
-/// The warehouse, when the cluster is still the same one and answers, and the sign-in worked.
+/// The warehouse, when what it is reached by is still the same and answers, and the sign-in worked.
 fn open<'w>(
     world: &'w World<'w>,
     scope: &Scope,
     statement: &Statement,
 ) -> Result<(String, Warehouse<'w>), String> {
-    let answers = cluster(world, scope, &statement.cluster).is_some_and(|cluster| {
-        cluster.namespace == statement.namespace
-            && matches!(cluster.status, Status::Available | Status::Modifying)
-    });
+    let answers = endpoint(world, scope, &statement.target)
+        .is_some_and(|found| found.namespace == statement.namespace && found.answers());
     let warehouse = Warehouse::open(world, &statement.namespace).filter(|_| answers);
     let warehouse = warehouse.ok_or("Connection refused. The cluster is not available.")?;
     let user = statement.user.clone()?;
@@ -258,7 +256,6 @@ pub(super) fn describe(call: &Call<'_>) -> Reply {
     let mut shown = json!({
         "Id": id,
         "Status": statement.status(call.now()),
-        "ClusterIdentifier": statement.cluster,
         "Database": statement.database,
         "CreatedAt": timestamp(statement.created),
         "UpdatedAt": timestamp(statement.updated),
@@ -270,6 +267,7 @@ pub(super) fn describe(call: &Call<'_>) -> Reply {
         "ResultSize": -1,
         "ResultFormat": if statement.csv { "CSV" } else { "JSON" },
     });
+    statement.show_target(&mut shown);
     sign_in_members(&statement, &mut shown);
     if !statement.parameters.is_empty() {
         shown["QueryParameters"] = statement
@@ -365,6 +363,16 @@ pub(super) fn cancel(call: &Call<'_>) -> Reply {
     Ok(json!({"Status": true}))
 }
 
+/// Whether a statement ran where the call asks, when it does.
+fn of_target(call: &Call<'_>, statement: &Statement) -> bool {
+    match (call.text("ClusterIdentifier"), call.text("WorkgroupName"), &statement.target) {
+        ("", "", _) => true,
+        (cluster, "", EndpointName::Cluster(name)) => cluster == name,
+        ("", workgroup, EndpointName::Workgroup(name)) => workgroup == name,
+        _ => false,
+    }
+}
+
 /// ListStatements: the caller's own of the last day, newest first; finished ones unless the call
 /// asks for others.
 pub(super) fn list(call: &Call<'_>) -> Reply {
@@ -386,8 +394,7 @@ pub(super) fn list(call: &Call<'_>) -> Reply {
             && (status == "ALL" || statement.status(now) == status)
             && statement.name.as_deref().unwrap_or_default().starts_with(call.text("StatementName"))
             && matches("Database", &statement.database)
-            && matches("ClusterIdentifier", &statement.cluster)
-            && call.text("WorkgroupName").is_empty()
+            && of_target(call, statement)
     };
     let mut statements: Vec<Statement> = call.world.list(&call.scope(), KIND);
     statements.retain(wanted);

@@ -1,9 +1,10 @@
 //! Statements as the world keeps them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
+use crate::services::redshift::EndpointName;
 use crate::services::{AwsFault, Call};
 use crate::sql::ResultSet;
 use crate::world::{Scope, World};
@@ -36,7 +37,8 @@ pub(super) struct Statement {
     /// The statements of a batch commit one by one.
     pub(super) auto_commit: bool,
     pub(super) name: Option<String>,
-    pub(super) cluster: String,
+    #[serde(flatten)]
+    pub(super) target: EndpointName,
     pub(super) namespace: String,
     pub(super) database: String,
     /// The database user, or why there is none.
@@ -123,6 +125,15 @@ impl Statement {
         }
     }
 
+    /// Writes where it runs, as answers have it.
+    pub(super) fn show_target(&self, shown: &mut Value) {
+        let member = match &self.target {
+            EndpointName::Cluster(_) => "ClusterIdentifier",
+            EndpointName::Workgroup(_) => "WorkgroupName",
+        };
+        shown[member] = json!(self.target.name());
+    }
+
     pub(super) fn save(&self, world: &World<'_>, scope: &Scope) {
         world.put(scope, KIND, &self.id, self);
     }
@@ -142,8 +153,8 @@ impl Statement {
             self.sqls.iter().map(|sql| crate::sql::without_passwords(sql)).collect();
         let mut record = json!({
             "sql": sqls.join("; "), "status": ending.word(), "database": self.database,
-            "cluster": self.cluster,
         });
+        record[self.target.kind()] = json!(self.target.name());
         if let Some(error) = &self.error {
             record["error"] = json!(error);
         }

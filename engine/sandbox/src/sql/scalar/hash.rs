@@ -3,7 +3,7 @@
 const SHIFTS: [u32; 16] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
 
 /// The MD5 digest of some bytes, as 32 hex digits.
-pub(super) fn md5(bytes: &[u8]) -> String {
+pub(crate) fn md5(bytes: &[u8]) -> String {
     let mut message = bytes.to_vec();
     message.push(0x80);
     while message.len() % 64 != 56 {

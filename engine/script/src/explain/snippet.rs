@@ -78,7 +78,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The call, and the wait for what it starts when the catalogue knows the states.
-pub(super) fn of(model: &Model, operation: &Operation, states: Option<&States>) -> String {
+pub(crate) fn of(model: &Model, operation: &Operation, states: Option<&States>) -> String {
     let name = operation.script_name();
     let client = client(model);
     let input = model.input_shape(operation);
@@ -179,7 +179,8 @@ fn access(path: &str) -> String {
         .collect()
 }
 
-fn key(name: &str) -> String {
+/// A member's name as the key of a map: quoted where the language wants it.
+pub fn key(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     match RESERVED.contains(&name) || !name.chars().all(is_plain) {
         true => quoted(name),
@@ -244,9 +245,9 @@ mod tests {
 
     use piton_core::catalogue;
     use piton_core::ports::ProgramFile;
-    use piton_script::Program;
 
     use super::{access, key, of};
+    use crate::Program;
 
     #[test]
     fn every_snippet_is_a_script() {

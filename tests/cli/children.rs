@@ -59,7 +59,8 @@ fn a_run_owns_what_it_calls_whatever_becomes_of_the_files() {
     }
     let run = env.piton(&["run", "./calling.rhai", "--sandbox", "--json"]).exits(3).run();
     std::fs::write(env.folder().join("prepare.rhai"), "nothing").unwrap();
-    env.piton(&["approve", &child(&env, &run), "agree", "--as", "ann", "--resume", "--json"]).exits(0);
+    env.piton(&["approve", &child(&env, &run), "agree", "--as", "ann", "--resume", "--json"])
+        .exits(0);
     let refused = env.piton(&["check", "./calling.rhai"]).exits(2);
     assert!(refused.stdout.contains("PT0215") || refused.stderr.contains("PT0215"), "{refused:?}");
 }
@@ -115,4 +116,20 @@ fn a_cancel_ends_the_child_and_a_child_in_use_is_not_removed() {
     let statuses: Vec<String> = rows(&env).iter().map(|row| text(&row["status"])).collect();
     assert_eq!(statuses, ["cancelled", "cancelled"]);
     env.piton(&["rm", &child]).exits(0);
+}
+
+#[test]
+fn a_rollback_of_the_caller_takes_back_what_the_child_made() {
+    let env = TestEnv::new();
+    let run = env.rehearse("calling", &[]).exits(3).run();
+    let child = child(&env, &run);
+    env.piton(&["approve", &child, "agree", "--as", "ann", "--resume", "--json"]).exits(0);
+    let plan = env.piton(&["rollback", &run, "--plan", "--json"]).exits(0).stdout;
+    assert!(plan.contains("prepare#0/make#0"), "{plan}");
+    env.piton(&["rollback", &run, "--yes", "--json"]).exits(0);
+    let resources = env.piton(&["sandbox", "dump", "--json"]).exits(0).json()["resources"].to_string();
+    assert!(!resources.contains("role/called"), "{resources}");
+    let rows = rows(&env);
+    let status = |run: &str| rows.iter().find(|row| row["run"] == run).unwrap()["status"].clone();
+    assert_eq!((status(&run), status(&child)), ("compensated".into(), "compensated".into()));
 }

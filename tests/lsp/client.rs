@@ -1,6 +1,8 @@
 //! A scripted editor: it starts the server, keeps documents as an editor does, and reads what it is
 //! told.
 
+#![expect(clippy::needless_pass_by_value, reason = "messages are written where they are sent")]
+
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -39,12 +39,12 @@ fn verify_run(context: &Context, run: &str) -> Outcome {
     let journal = context.journal()?;
     let row = journal.find(run)?;
     if let Some(seq) = journal.verify(&row.run)? {
-        return forged(format!("run {}", row.run), &Flaw::Entry(seq).to_string(), Some(seq));
+        return forged(&format!("run {}", row.run), &Flaw::Entry(seq).to_string(), Some(seq));
     }
     // The chain holds; the program is what its first entry names.
     let first = Evidence::of(journal.as_ref(), &row.run, Some(1))?;
     if let Err(flaw) = first.verify() {
-        return forged(format!("run {}", row.run), &flaw.to_string(), Some(1));
+        return forged(&format!("run {}", row.run), &flaw.to_string(), Some(1));
     }
     let (entries, head) = (row.head.seq, row.head.hash);
     match context.json {
@@ -63,18 +63,18 @@ fn verify_report(context: &Context, path: &Path) -> Outcome {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
     let Some(found) = Found::parse(&text) else {
-        return forged(name, "it has no proof at its end, or one that cannot be read", None);
+        return forged(&name, "it has no proof at its end, or one that cannot be read", None);
     };
     let recorded = match &found.proof.evidence {
         Some(evidence) => evidence.clone(),
         None => match of_this_home(context, &found.proof)? {
             Ok(evidence) => evidence,
-            Err(why) => return forged(name, &why, None),
+            Err(why) => return forged(&name, &why, None),
         },
     };
     let compared = match found.check(&recorded) {
         Ok(compared) => compared,
-        Err(forgery) => return forged(name, &forgery.to_string(), None),
+        Err(forgery) => return forged(&name, &forgery.to_string(), None),
     };
     let Proof { run, entries, head, evidence, .. } = &found.proof;
     let against = if evidence.is_some() { "report" } else { "journal" };
@@ -125,7 +125,7 @@ fn left_out(compared: Compared) -> Option<&'static str> {
     }
 }
 
-fn forged(what: String, why: &str, entry: Option<u64>) -> Outcome {
+fn forged(what: &str, why: &str, entry: Option<u64>) -> Outcome {
     let message = format!("{what} does not verify: {why}");
     let mut failure = Failure::of(Diagnostic::error(Code::EvidenceBroken, message));
     failure.exit_code = exit::FORGED;

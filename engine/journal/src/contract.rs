@@ -9,6 +9,7 @@ mod entries;
 mod fixtures;
 mod gates;
 mod leases;
+mod locks;
 mod mailbox;
 mod programs;
 
@@ -20,6 +21,7 @@ pub use branches::*;
 pub use entries::*;
 pub use gates::*;
 pub use leases::*;
+pub use locks::*;
 pub use mailbox::*;
 pub use programs::*;
 
@@ -56,6 +58,9 @@ macro_rules! every_case {
         $each!(mail_becomes_entries_in_one_commit);
         $each!(one_cancel_is_enough);
         $each!(the_first_way_to_settle_a_doubt_counts);
+        $each!(a_lock_has_one_run_at_a_time);
+        $each!(a_lock_of_a_run_that_ended_is_free);
+        $each!(an_old_lease_takes_no_lock);
         $each!(a_program_is_kept_as_it_was);
         $each!(sealed_values_are_kept_by_name);
         $each!(a_run_is_removed_with_what_only_it_used);

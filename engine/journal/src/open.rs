@@ -15,8 +15,7 @@ use crate::lease::is_held;
 const APPLICATION_ID: i32 = 0x5069_746e;
 
 /// How to get from each format to the next; their number is the newest format.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001_initial.sql"), include_str!("schema/0002_locks.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.sql")];
 
 /// How long a transaction waits for another process's: theirs last milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -33,6 +33,13 @@ pub(crate) struct Call {
     pub(crate) caller: Arc<Driver>,
 }
 
+impl Call {
+    /// Its members, as those of a run that nobody called would be absent.
+    pub(crate) fn parts(self) -> (Option<Parent>, BTreeMap<String, String>, Option<Arc<Driver>>) {
+        (Some(self.parent), self.accounts, Some(self.caller))
+    }
+}
+
 /// The runs that a run's script called, oldest first, whether they ended or not.
 ///
 /// # Errors

@@ -35,9 +35,7 @@ pub(crate) fn start_for(
     start: Start,
     call: Option<Call>,
 ) -> Result<Driven, RunnerError> {
-    let (parent, accounts, caller) = call.map_or_else(Default::default, |call| {
-        (Some(call.parent), call.accounts, Some(call.caller))
-    });
+    let (parent, accounts, caller) = call.map_or_else(Default::default, Call::parts);
     let now = engine.ports.clock.now();
     let run = start.run.clone();
     let bound = bind_declared(&engine.naming(&accounts), &start.program)?;

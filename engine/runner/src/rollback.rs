@@ -7,12 +7,14 @@
 //! taken back it goes on no more.
 //!
 //! # Layout
+//! - `family`: a run together with those that it called.
 //! - `begin`: settles what the source run left in doubt, makes the plan, creates the run.
 //! - `looks`: how the things stand now, and what somebody changed since.
 //! - `carry`: the plan, call by call. `shape`: inputs as the model takes them.
 
 mod begin;
 mod carry;
+mod family;
 mod looks;
 mod shape;
 
@@ -38,11 +40,16 @@ pub(crate) use begin::rollback;
 /// Name of the file that holds the plan, among those of the program.
 const PLAN: &str = "plan.json";
 
-/// What a run did, from its journal.
+/// What a run and those that it called did, from their journals.
 ///
 /// # Errors
 /// When there is no such run, or an entry cannot be read.
 pub fn ledger(journal: &dyn Journal, run: &RunId) -> Result<Ledger, JournalError> {
+    family::ledger(journal, &journal.find(&run.0)?)
+}
+
+/// What a run did by itself, by its own keys and names.
+fn own_ledger(journal: &dyn Journal, run: &RunId) -> Result<Ledger, JournalError> {
     let mut ledger = Ledger::new(run.clone());
     let mut after = 0;
     loop {
@@ -74,12 +81,12 @@ pub(crate) fn resume(engine: &Engine, row: RunRow, how: &Resume) -> Result<Drive
     };
     if row.summary.status.is_final() {
         // The process may have ended between the end of this run and the mark on the other.
-        mark(engine, &source, &row.run, stage_of(row.summary.status))?;
+        mark_all(engine, &source, &row.run, stage_of(row.summary.status))?;
         return Ok(Driven { run: row.run, end: run_end(&row.summary) });
     }
     let lease = engine.ports.journal.acquire(&row.run, &engine.holder)?;
     let row = engine.ports.journal.find(&row.run.0)?;
-    mark(engine, &source, &row.run, RollbackStage::Underway)?;
+    mark_all(engine, &source, &row.run, RollbackStage::Underway)?;
     let failed = matches!(row.summary.reason, Some(Reason::NotTakenBack { .. }));
     let driver = rebuild(engine, row, lease, how)?;
     {
@@ -102,7 +109,7 @@ pub(crate) fn resume(engine: &Engine, row: RunRow, how: &Resume) -> Result<Drive
 /// Drives a rollback and tells the source run how far it came.
 fn drive_and_mark(engine: &Engine, driver: Driver, source: &RunId) -> Result<Driven, RunnerError> {
     let driven = drive(driver)?;
-    mark(engine, source, &driven.run, stage_of(driven.end.status))?;
+    mark_all(engine, source, &driven.run, stage_of(driven.end.status))?;
     Ok(driven)
 }
 
@@ -113,6 +120,22 @@ fn stage_of(status: RunStatus) -> RollbackStage {
         RunStatus::Stuck | RunStatus::Mismatch => RollbackStage::Stuck,
         _ => RollbackStage::Underway,
     }
+}
+
+/// Says in the journals of the source run and of those that are taken back with it how far it is.
+fn mark_all(
+    engine: &Engine,
+    source: &RunId,
+    by: &RunId,
+    stage: RollbackStage,
+) -> Result<(), RunnerError> {
+    mark(engine, source, by, stage)?;
+    let journal = engine.ports.journal.as_ref();
+    let row = journal.find(&source.0)?;
+    for child in family::descendants(journal, &row)? {
+        mark(engine, &child.run, by, stage)?;
+    }
+    Ok(())
 }
 
 /// Says in the source run's journal how far the run `by` came with taking it back.

@@ -73,12 +73,12 @@ fn an_entry_beyond_the_end_is_found() {
 #[test]
 fn every_changed_byte_of_every_entry_is_found() {
     let home = TempDir::new().unwrap();
-    written(home.path(), 6);
+    written(home.path(), 8);
     let journal = open(home.path()).unwrap();
     let connection = Connection::open(home.path().join("journal.db")).unwrap();
     connection.pragma_update(None, "synchronous", "OFF").unwrap();
     let mut changes = 0;
-    for seq in 1..=6_u32 {
+    for seq in 1..=8_u32 {
         for (column, kept) in
             [("key", "TEXT"), ("kind", "TEXT"), ("body", "TEXT"), ("hash", "BLOB")]
         {

@@ -11,7 +11,7 @@ use piton_core::entry::{
     Body, Bound, CallResult, Entry, Outcome, RollbackStage, Settled, Settlement, Started, Suspended,
 };
 use piton_core::event::{EventKind, RunEvent};
-use piton_core::ports::{JournalError, Lease, NewRun, ProgramFile, RunRow};
+use piton_core::ports::{JournalError, Lease, NewRun, ProgramFile, RunId, RunRow};
 use piton_core::replay::Machine;
 use piton_core::status::{RunStatus, RunSummary};
 use piton_core::time::{Span, Timestamp};
@@ -19,7 +19,9 @@ use piton_script::Program;
 use piton_script::host::{Halt, ScriptCall};
 use serde_json::{Value, json};
 
-use super::{PLAN, bug, drive_and_mark, ledger, make_mark, recorder_of, resume};
+use super::{
+    PLAN, bug, drive_and_mark, family, ledger, make_mark, own_ledger, recorder_of, resume,
+};
 use crate::calls::Sending;
 use crate::drive::{Driver, Ending, State, run_end};
 use crate::engine::{Driven, Engine, Resume, RunnerError, TakeBack};
@@ -37,10 +39,29 @@ pub(crate) fn rollback(engine: &Engine, how: &TakeBack) -> Result<Driven, Runner
             .hint("what was taken back is made again by a new run"),
         ));
     }
+    refuse_in_use(engine, &row)?;
     match begun(engine, &row)? {
         Some(begun) => resume(engine, begun, &as_resume(how)),
         None => begin(engine, how),
     }
+}
+
+/// A run that goes on with a child would do again what was taken back.
+fn refuse_in_use(engine: &Engine, row: &RunRow) -> Result<(), RunnerError> {
+    let Some(parent) = &row.summary.parent else { return Ok(()) };
+    let caller = match engine.ports.journal.find(&parent.0) {
+        Ok(caller) => caller,
+        Err(JournalError::NoRun(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if caller.summary.status.is_final() {
+        return Ok(());
+    }
+    let message = format!("run {} was called by run {parent}, which has not ended", row.run);
+    Err(RunnerError::refused(
+        Diagnostic::error(Code::WrongState, message)
+            .hint(format!("take both back: piton rollback {parent}")),
+    ))
 }
 
 fn as_resume(how: &TakeBack) -> Resume {
@@ -65,16 +86,32 @@ fn begin(engine: &Engine, how: &TakeBack) -> Result<Driven, RunnerError> {
     let journal = &engine.ports.journal;
     let lease = journal.acquire(&how.source, &engine.holder)?;
     let row = journal.find(&how.source.0)?;
+    let called = family::descendants(journal.as_ref(), &row)?;
     let mut recorder = recorder_of(engine, row, lease);
     make_mark(engine, &mut recorder, &how.run, RollbackStage::Underway)?;
-    let doubts = ledger(journal.as_ref(), &how.source)?.doubts();
+    for child in &called {
+        let lease = journal.acquire(&child.run, &engine.holder)?;
+        let mut recorder = recorder_of(engine, journal.find(&child.run.0)?, lease);
+        make_mark(engine, &mut recorder, &how.run, RollbackStage::Underway)?;
+    }
+    for child in &called {
+        let doubts = own_ledger(journal.as_ref(), &child.run)?.doubts();
+        if doubts.is_empty() {
+            continue;
+        }
+        let lease = journal.acquire(&child.run, &engine.holder)?;
+        if let Settling::Waits(driven) = settle(engine, lease, &child.run, how, doubts)? {
+            return Ok(driven);
+        }
+    }
+    let doubts = own_ledger(journal.as_ref(), &how.source)?.doubts();
     if doubts.is_empty() {
         return create_and_drive(engine, how, recorder);
     }
     // The source run is taken anew, by what settles its doubts.
     drop(recorder);
     let lease = journal.acquire(&how.source, &engine.holder)?;
-    match settle(engine, lease, how, doubts)? {
+    match settle(engine, lease, &how.source, how, doubts)? {
         Settling::Done(held) => create_and_drive(engine, how, held),
         Settling::Waits(driven) => Ok(driven),
     }
@@ -92,6 +129,11 @@ fn create_and_drive<Held>(
     let plan = ledger(journal.as_ref(), &how.source)?.plan();
     let program = program_of(&row, &plan)?;
     let (started, bound) = read_story(engine, &row.run, row.head)?;
+    let mut bound = family::outermost(bound, &started.accounts);
+    for child in family::descendants(journal.as_ref(), &row)? {
+        let (started, of_child) = read_story(engine, &child.run, child.head)?;
+        bound.extend(family::outermost(of_child, &started.accounts));
+    }
     let lease = create(engine, how, &program, &started, bound)?;
     drop(held);
     let row = journal.find(&how.run.0)?;
@@ -190,10 +232,11 @@ enum Settling {
 fn settle(
     engine: &Engine,
     lease: Box<dyn Lease>,
+    run: &RunId,
     how: &TakeBack,
     doubts: Vec<Doubtful>,
 ) -> Result<Settling, RunnerError> {
-    let row = engine.ports.journal.find(&how.source.0)?;
+    let row = engine.ports.journal.find(&run.0)?;
     let driver = rebuild(engine, row, lease, &as_resume(how))?;
     // What was recorded is not asked again.
     driver.state().machine = Machine::new(Box::new(std::iter::empty()), Vec::new());

@@ -373,3 +373,99 @@ fn a_child_and_branches_share_the_locks_of_their_run() {
     let (_, driven) = begin_with(&home.process(), &body, child);
     assert_eq!(driven.unwrap().end.status, RunStatus::Succeeded);
 }
+
+fn take_back(home: &Home, source: &RunId) -> Driven {
+    let engine = home.process();
+    let run = piton_runner::new_run_id(engine.ports.entropy.as_ref());
+    let how = piton_runner::TakeBack {
+        source: source.clone(),
+        run,
+        requester: None,
+        labels: Vec::new(),
+        options: crate::support::options(),
+    };
+    engine.rollback(&how).unwrap()
+}
+
+#[test]
+fn a_rollback_takes_back_what_children_did_with_what_their_caller_did() {
+    let home = Home::new();
+    let role = |name: &str| {
+        format!(
+            "aws(\"admin\").iam.create_role(#{{ RoleName: \"{name}\", AssumeRolePolicyDocument: \"{{}}\" }});"
+        )
+    };
+    let body = format!("{} {}; {}", role("first"), call("C"), role("last"));
+    let (run, _) = begin(&home, &body);
+    finish(&home, &run);
+    let child = children_of(&home, &run).remove(0);
+    assert_eq!(home.cloud.things.lock().unwrap().len(), 4);
+    assert_eq!(take_back(&home, &run).end.status, RunStatus::Compensated);
+    assert!(home.cloud.things.lock().unwrap().is_empty());
+    let deleted: Vec<String> = {
+        let received = home.cloud.received.lock().unwrap();
+        let deletions = received.iter().filter(|call| call.operation == "delete_role");
+        deletions.map(|call| call.input["RoleName"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(deleted, ["last", "C", "first"]);
+    for of in [&run, &child] {
+        assert_eq!(status(&home, of), RunStatus::Compensated);
+    }
+}
+
+#[test]
+fn a_child_that_waits_is_taken_back_with_its_caller_and_not_alone() {
+    let home = Home::new();
+    let (run, _) = begin(&home, &call("C"));
+    let child = children_of(&home, &run).remove(0);
+    let engine = home.process();
+    let how = piton_runner::TakeBack {
+        source: child.clone(),
+        run: piton_runner::new_run_id(engine.ports.entropy.as_ref()),
+        requester: None,
+        labels: Vec::new(),
+        options: crate::support::options(),
+    };
+    assert!(engine.rollback(&how).unwrap_err().to_string().contains("has not ended"));
+    assert_eq!(take_back(&home, &run).end.status, RunStatus::Compensated);
+    assert_eq!(status(&home, &child), RunStatus::Compensated);
+    assert!(home.cloud.things.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_rollback_of_a_run_with_a_child_survives_every_kill() {
+    let role = |name: &str| {
+        format!("aws(\"admin\").iam.create_role(#{{ RoleName: \"{name}\", AssumeRolePolicyDocument: \"{{}}\" }});")
+    };
+    let body = format!("{} {}; {}", role("first"), call("C"), role("last"));
+    let mut kills = 0;
+    for boundary in [Boundary::BeforeAppend, Boundary::AfterAppend, Boundary::AfterEffect] {
+        for count in 0.. {
+            let home = Home::new();
+            let (run, _) = begin(&home, &body);
+            finish(&home, &run);
+            let killer = Killer::at(boundary, count);
+            let engine = home.fragile_process(&killer);
+            let how = piton_runner::TakeBack {
+                source: run.clone(),
+                run: piton_runner::new_run_id(engine.ports.entropy.as_ref()),
+                requester: None,
+                labels: Vec::new(),
+                options: crate::support::options(),
+            };
+            let killed = engine.rollback(&how);
+            if !killer.has_killed() {
+                assert_eq!(killed.unwrap().end.status, RunStatus::Compensated);
+                break;
+            }
+            kills += 1;
+            assert_eq!(take_back(&home, &run).end.status, RunStatus::Compensated);
+            assert!(home.cloud.things.lock().unwrap().is_empty(), "{boundary:?} {count}");
+            assert_eq!(home.cloud.effects("delete_role"), 3, "{boundary:?} {count}");
+            for child in children_of(&home, &run) {
+                assert_eq!(status(&home, &child), RunStatus::Compensated, "{boundary:?} {count}");
+            }
+        }
+    }
+    assert!(kills > 12, "only {kills} boundaries were found");
+}

@@ -43,7 +43,7 @@ pub(super) struct Held {
 
 /// The grant of one principal on one resource has one place.
 fn id_of(grant: &Grant) -> String {
-    hex(&format!("{} {}", grant.principal, grant.resource.shown()), 24)
+    format!("{} on {}", grant.principal, grant.resource.shown())
 }
 
 /// Grants permissions in an account's name; the ARN of the RAM share comes back when they go to

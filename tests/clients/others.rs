@@ -8,7 +8,7 @@ use std::{env, fs};
 use serde_json::{Value, json};
 
 use super::served::Served;
-use crate::support::TestEnv;
+use crate::support::{TestEnv, text};
 
 /// What the packaged runbook needs said that a rehearsal presets.
 const PARAMETERS: &str = r#"{
@@ -37,6 +37,32 @@ fn other_clients_read_and_change_what_a_run_made() {
     }
     read_back(&client);
     terraform(&client, &served);
+}
+
+#[test]
+fn four_people_read_what_two_accounts_share() {
+    if env::var_os("PITON_CLIENTS").is_none() {
+        loudly("boto3 as four people: NOT RUN; `.ci/clients` runs it");
+        return;
+    }
+    let env = TestEnv::new();
+    let mut answer = env.piton(&["run", "cross_account", "--sandbox", "--json"]);
+    while answer.code == 3 {
+        let gates = env.piton(&["inbox", "--json"]).exits(0).json();
+        for gate in gates.as_array().expect("a list of gates") {
+            env.shell(&text(&gate["approve_with"])).exits(0);
+        }
+        answer = env.piton(&["resume", &answer.run(), "--json"]);
+    }
+    let run = answer.exits(0).run();
+    let outputs = env.piton(&["show", &run, "--json"]).exits(0).json()["outputs"].clone();
+
+    let served = Served::of(env, None, "100");
+    let client = served.client();
+    let mut story = served.announced.clone();
+    story["outputs"] = outputs;
+    fs::write(client.folder().join("story.json"), story.to_string()).unwrap();
+    python(&client, "accounts");
 }
 
 /// To its end, with both decisions.

@@ -20,7 +20,11 @@ pub(crate) struct Served {
 impl Served {
     /// Serves a world, the built-in one if none is named, with a clock that is `speed` times as fast.
     pub(crate) fn start(world: Option<&str>, speed: &str) -> Self {
-        let env = TestEnv::new();
+        Self::of(TestEnv::new(), world, speed)
+    }
+
+    /// The same with a home in which worlds are stored already; the last one used if none is named.
+    pub(crate) fn of(env: TestEnv, world: Option<&str>, speed: &str) -> Self {
         let mut words = vec!["sandbox", "serve", "--json", "--port", "0", "--speed", speed];
         words.extend(world.iter().flat_map(|world| ["--world", *world]));
         let mut process =

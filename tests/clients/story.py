@@ -17,13 +17,14 @@ with open(sys.argv[1], encoding="utf-8") as file:
 ENDPOINT = STORY["endpoint"]
 PEOPLE = {person["alias"]: person for person in STORY["people"]}
 OUTPUTS = STORY.get("outputs", {})
-ACCOUNT = PEOPLE["admin"]["account"]
-REGION = PEOPLE["admin"]["region"]
+ADMIN = STORY["people"][0]["alias"]
+ACCOUNT = PEOPLE[ADMIN]["account"]
+REGION = PEOPLE[ADMIN]["region"]
 
 CHECKS = 0
 
 
-def client(service, alias="admin", session=None):
+def client(service, alias=ADMIN, session=None):
     """A client of one person, or of a session's credentials, as boto3 makes it for AWS itself."""
     person = PEOPLE[alias]
     keys = {

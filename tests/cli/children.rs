@@ -127,7 +127,8 @@ fn a_rollback_of_the_caller_takes_back_what_the_child_made() {
     let plan = env.piton(&["rollback", &run, "--plan", "--json"]).exits(0).stdout;
     assert!(plan.contains("prepare#0/make#0"), "{plan}");
     env.piton(&["rollback", &run, "--yes", "--json"]).exits(0);
-    let resources = env.piton(&["sandbox", "dump", "--json"]).exits(0).json()["resources"].to_string();
+    let resources =
+        env.piton(&["sandbox", "dump", "--json"]).exits(0).json()["resources"].to_string();
     assert!(!resources.contains("role/called"), "{resources}");
     let rows = rows(&env);
     let status = |run: &str| rows.iter().find(|row| row["run"] == run).unwrap()["status"].clone();

@@ -435,7 +435,9 @@ fn a_child_that_waits_is_taken_back_with_its_caller_and_not_alone() {
 #[test]
 fn a_rollback_of_a_run_with_a_child_survives_every_kill() {
     let role = |name: &str| {
-        format!("aws(\"admin\").iam.create_role(#{{ RoleName: \"{name}\", AssumeRolePolicyDocument: \"{{}}\" }});")
+        format!(
+            "aws(\"admin\").iam.create_role(#{{ RoleName: \"{name}\", AssumeRolePolicyDocument: \"{{}}\" }});"
+        )
     };
     let body = format!("{} {}; {}", role("first"), call("C"), role("last"));
     let mut kills = 0;

@@ -342,6 +342,17 @@ fn what_aws_does_late_or_by_half_is_waited_for_and_repaired() {
 }
 
 #[test]
+fn limits_of_calls_a_second_are_waited_for() {
+    let env = TestEnv::new();
+    let sandbox = changed_world(&env, |text| format!("throttling = true\n{text}"));
+    let answer = start(&env, &sandbox, &[]);
+    to_the_end(&env, answer).exits(0);
+    let log = env.piton(&["sandbox", "log", "--json"]).exits(0).json();
+    let met = log.as_array().unwrap().iter().filter(|call| call["error"] == "ThrottlingException");
+    assert!(met.count() > 0, "a limit was met");
+}
+
+#[test]
 fn a_dead_data_lake_administrator_stops_the_run_or_is_taken_off() {
     let env = TestEnv::new();
     let sandbox = world_with(&env, "[failures]\npoisoned_lake_formation_admins = true\n");

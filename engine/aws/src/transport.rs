@@ -83,7 +83,7 @@ impl Transport {
             // Backoffs are random and would make a seeded world's clock another one each time: these
             // are all below a second, and `PortClock` sleeps whole ones.
             retries: RetryConfig::standard()
-                .with_max_attempts(8)
+                .with_max_attempts(5)
                 .with_initial_backoff(Duration::from_millis(1)),
             timeouts: TimeoutConfig::disabled(),
             budget: Some(endless()),

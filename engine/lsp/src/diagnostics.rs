@@ -108,10 +108,15 @@ fn shown(problem: &Diagnostic, related: &[DiagnosticRelatedInformation]) -> Show
     }
 }
 
-/// The range of a place. Its columns count characters; its own line tells how wide they are.
+/// The range of a place. Its columns count characters; its own line tells how wide they are, where
+/// it has one.
 pub(crate) fn range(place: &Place) -> Range {
     let line = count(place.line.saturating_sub(1));
-    let column =
-        |column: usize| Position::new(line, units(&place.source_line, column.saturating_sub(1)));
+    let column = |column: usize| {
+        let before = column.saturating_sub(1);
+        let is_known = !place.source_line.is_empty();
+        let width = if is_known { units(&place.source_line, before) } else { count(before) };
+        Position::new(line, width)
+    };
     Range::new(column(place.column), column(place.end_column))
 }

@@ -116,10 +116,11 @@ pub(crate) fn all(gathered: Gathered) -> Vec<Diagnostic> {
     let Gathered { program, mut problems } = gathered;
     let Some(program) = program else { return problems };
     let is_declared = problems.iter().all(|problem| problem.code != Code::Declaration);
+    let of_loading = problems.len();
     for problem in check(&program) {
         // Without its declaration a runbook has no parameters: that was said.
         let follows = !is_declared && matches!(problem.code, Code::UnknownParameter | Code::Unused);
-        if !follows && !problems.contains(&problem) {
+        if !follows && !problems[..of_loading].contains(&problem) {
             problems.push(problem);
         }
     }

@@ -5,6 +5,10 @@
 use piton_core::diagnostic::Place;
 use rhai::Position;
 
+/// Longer lines are in no snippet: nobody would find the place in them, and each of many problems
+/// would carry all of the line.
+const LONGEST_SHOWN: usize = 2_000;
+
 /// One script file with an index of its lines.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -54,7 +58,7 @@ impl Source {
             line: number,
             column,
             end_column: column + token_length(rest),
-            source_line: line.to_owned(),
+            source_line: if line.len() > LONGEST_SHOWN { String::new() } else { line.to_owned() },
         })
     }
 

@@ -170,12 +170,7 @@ impl<'p> Inference<'p> {
     }
 
     fn enter(&mut self, file: usize, variables: Vec<(String, Ty)>, called: Option<(Spot, String)>) {
-        // Large values take their time: to be made, and to be compared with those of other calls.
-        let limited = variables.into_iter().map(|(name, ty)| {
-            let (ty, parts) = ty.measured();
-            self.steps += parts;
-            (name, ty)
-        });
+        let limited = variables.into_iter().map(|(name, ty)| (name, self.limited(ty)));
         let variables = limited.collect();
         self.next_activation += 1;
         self.activations.push(Activation {
@@ -205,6 +200,10 @@ impl<'p> Inference<'p> {
     /// Whether a function is being followed with the values of one call.
     pub(super) fn is_in_function(&self) -> bool {
         self.activations.len() > 1
+    }
+
+    fn limited(&mut self, ty: Ty) -> Ty {
+        limited(ty, &mut self.steps)
     }
 
     /// Work that takes as long as so many steps.
@@ -278,7 +277,8 @@ impl<'p> Inference<'p> {
     // --- variables --------------------------------------------------------------------------------
 
     pub(super) fn define(&mut self, name: &str, ty: Ty) {
-        self.here().variables.push((name.to_owned(), ty.limited()));
+        let ty = self.limited(ty);
+        self.here().variables.push((name.to_owned(), ty));
     }
 
     pub(super) fn lookup(&self, name: &str) -> Option<Ty> {
@@ -287,9 +287,10 @@ impl<'p> Inference<'p> {
     }
 
     pub(super) fn assign(&mut self, name: &str, ty: Ty) {
+        let ty = self.limited(ty);
         let variables = &mut self.here().variables;
         if let Some((_, known)) = variables.iter_mut().rev().find(|(known, _)| known == name) {
-            *known = ty.limited();
+            *known = ty;
         }
     }
 
@@ -311,6 +312,7 @@ impl<'p> Inference<'p> {
     }
 
     fn snapshot(&mut self) -> Snapshot {
+        self.spend(self.activations.last().map_or(0, |here| here.variables.len()));
         let here = self.here();
         Snapshot { variables: here.variables.clone(), dead: here.dead }
     }
@@ -323,19 +325,17 @@ impl<'p> Inference<'p> {
 
     /// The present state becomes: this one or that one.
     fn meet(&mut self, other: Snapshot) {
-        let here = self.here();
         if other.dead {
             return;
         }
+        let Some(here) = self.activations.last_mut() else { return };
         if here.dead {
             here.variables = other.variables;
             here.dead = false;
             return;
         }
         for ((_, known), (_, further)) in here.variables.iter_mut().zip(other.variables) {
-            if *known != further {
-                *known = std::mem::replace(known, Ty::Never).or(further);
-            }
+            join(known, further, &mut self.steps);
         }
     }
 
@@ -424,10 +424,8 @@ impl<'p> Inference<'p> {
             for (name, after) in left.variables.into_iter().take(closure.captured.len()) {
                 let variables = &mut self.activations[home].variables;
                 let known = variables.iter_mut().rev().find(|(known, _)| *known == name);
-                if let Some((_, known)) = known
-                    && *known != after
-                {
-                    *known = std::mem::replace(known, Ty::Never).or(after);
+                if let Some((_, known)) = known {
+                    join(known, after, &mut self.steps);
                 }
             }
         }
@@ -452,9 +450,7 @@ impl<'p> Inference<'p> {
         let is_dead = self.is_dead();
         let here = self.here();
         let returned = std::mem::replace(&mut here.answers, Ty::Never);
-        let (answer, parts) = (if is_dead { returned } else { returned.or(last) }).measured();
-        self.spend(parts);
-        answer
+        self.limited(if is_dead { returned } else { returned.or(last) })
     }
 
     // --- statements -------------------------------------------------------------------------------
@@ -731,6 +727,21 @@ impl<'p> Inference<'p> {
         let Some(ty) = self.lookup(root) else { return };
         let changed = changed(&ty, path, new);
         self.assign(root, changed);
+    }
+}
+
+/// The same, unless it is too large. Large values take their time, to be made and to be compared.
+fn limited(ty: Ty, steps: &mut usize) -> Ty {
+    let (ty, parts) = ty.measured();
+    *steps += parts;
+    ty
+}
+
+/// A variable is this, or that.
+fn join(known: &mut Ty, other: Ty, steps: &mut usize) {
+    if *known != other {
+        let either = std::mem::replace(known, Ty::Never).or(other);
+        *known = limited(either, steps);
     }
 }
 

@@ -344,6 +344,9 @@ impl<'t> Names<'t> {
 
     /// Changes of captured variables in a closure, and in the closures inside it.
     fn lost_in(&mut self, function: usize, captured: &BTreeSet<&str>) {
+        if captured.is_empty() {
+            return;
+        }
         let tree = self.tree;
         let mut inner = Vec::new();
         for statement in &tree.functions[function].body {

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rhai::{AST, ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Ident, Position, Stmt};
+use rhai::{
+    AST, ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Ident, Module, Position,
+    ScriptFuncDef, Shared, Stmt,
+};
 
 use crate::bound;
 use crate::program::{Compiled, Script};
@@ -96,7 +99,7 @@ impl<'p> Tree<'p> {
             } else {
                 functions.insert((name.clone(), params.len()), index);
             }
-            let body = body_of(&script.ast, &name, params.len());
+            let body = body_of(definition);
             let start = definition.body.start_position();
             self.functions.push(Function { file, name, params, body, start });
         }
@@ -202,12 +205,13 @@ impl<'p> Tree<'p> {
     }
 }
 
-/// The statements of one function. Rhai shows bodies to a walk alone; here a walk over one function.
-fn body_of(ast: &AST, name: &str, params: usize) -> Vec<Stmt> {
-    let mut alone = ast.clone_functions_only();
-    alone.retain_functions(|_, _, known, count| known == name && count == params);
+/// The statements of one function. Rhai shows bodies to a walk alone, and does not say whose they
+/// are; here it walks a program of this function and nothing else.
+fn body_of(definition: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut library = Module::new();
+    library.set_script_fn(Shared::clone(definition));
     let mut body = Vec::new();
-    alone.walk(&mut |path: &[ASTNode<'_>]| {
+    AST::new([], library).walk(&mut |path: &[ASTNode<'_>]| {
         if let [ASTNode::Stmt(statement)] = path {
             body.push((*statement).clone());
         }

@@ -25,7 +25,10 @@ const MOST_PARTS: usize = 4_000;
 const DEEPEST_PARTS: usize = 40;
 
 /// What is known of a value.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// `Eq` is more than a marker here: for such types the standard library takes two pointers to the
+/// same part as equal without looking inside, and most comparisons are of parts that did not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ty {
     /// Nothing is known.
     Any,
@@ -59,7 +62,7 @@ pub(super) enum Kind {
 }
 
 /// A literal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Constant {
     pub(super) value: Value,
     pub(super) spot: Spot,
@@ -73,7 +76,7 @@ pub(super) struct Count {
 }
 
 /// The choices of a parameter.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choices {
     pub(super) param: String,
     pub(super) values: Vec<Value>,
@@ -92,8 +95,10 @@ impl PartialEq for Shaped {
     }
 }
 
+impl Eq for Shaped {}
+
 /// A map that the script made, or one that the language gives.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Record {
     pub(super) members: BTreeMap<String, Field>,
     /// What members of other names hold; nothing when there are no others.
@@ -103,7 +108,7 @@ pub(super) struct Record {
 }
 
 /// A member of a [`Record`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) ty: Ty,
     /// Where its name is written.
@@ -111,7 +116,7 @@ pub(super) struct Field {
 }
 
 /// A closure with what it captured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Closure {
     /// Index of its function.
     pub(super) function: usize,
@@ -176,12 +181,8 @@ impl Ty {
         }
     }
 
-    /// The same, unless it has grown beyond all measure, as what is put into itself again and again.
-    pub(super) fn limited(self) -> Self {
-        self.measured().0
-    }
-
-    /// The same as [`Ty::limited`], with the number of its parts.
+    /// The same, unless it has grown beyond all measure, as what is put into itself again and again;
+    /// with the number of its parts.
     pub(super) fn measured(self) -> (Self, usize) {
         let mut left = MOST_PARTS;
         let fits = self.takes_of(&mut left, DEEPEST_PARTS);

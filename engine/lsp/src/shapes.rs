@@ -20,8 +20,8 @@ pub(crate) fn part<'m>(model: &'m Model, shape: &'m str, path: &[Step]) -> Optio
         let shape = model.shape(shape);
         let member = match (shape.kind, step) {
             (ShapeKind::Structure, Step::Member(name)) => shape.member_named(name),
-            (ShapeKind::Map, Step::Member(_)) => shape.value.as_ref(),
-            (ShapeKind::List, Step::Element) => shape.member.as_ref(),
+            (ShapeKind::Map, Step::Member(_)) => shape.value.as_deref(),
+            (ShapeKind::List, Step::Element) => shape.member.as_deref(),
             _ => None,
         };
         member.map(|member| member.shape.as_str())

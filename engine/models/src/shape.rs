@@ -420,7 +420,7 @@ pub struct Member {
     #[serde(default)]
     pub xml_attribute: bool,
     /// XML namespace.
-    pub xml_namespace: Option<XmlNamespace>,
+    pub xml_namespace: Option<Box<XmlNamespace>>,
     /// Overrides the shape's timestamp format.
     pub timestamp_format: Option<TimestampFormat>,
     /// The value is a JSON document inside a string.
@@ -439,10 +439,12 @@ pub struct Member {
     #[serde(default, rename = "box")]
     pub boxed: bool,
     /// The endpoint rules look at this member.
-    pub context_param: Option<ContextParam>,
+    pub context_param: Option<Box<ContextParam>>,
 }
 
 /// A shape: one struct for every kind, as in the model; fields of other kinds are empty.
+///
+/// There are thousands of them, so what few have is behind a pointer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shape {
@@ -456,11 +458,11 @@ pub struct Shape {
     #[serde(default)]
     pub required: Vec<String>,
     /// Element of a list.
-    pub member: Option<Member>,
+    pub member: Option<Box<Member>>,
     /// Key of a map.
-    pub key: Option<Member>,
+    pub key: Option<Box<Member>>,
     /// Value of a map.
-    pub value: Option<Member>,
+    pub value: Option<Box<Member>>,
     /// Allowed values of a string; empty means any.
     #[serde(default, rename = "enum")]
     pub enumeration: Vec<String>,
@@ -487,7 +489,7 @@ pub struct Shape {
     /// Timestamp format.
     pub timestamp_format: Option<TimestampFormat>,
     /// Error trait.
-    pub error: Option<ErrorTrait>,
+    pub error: Option<Box<ErrorTrait>>,
     /// The structure is an error.
     #[serde(default)]
     pub exception: bool,
@@ -497,7 +499,7 @@ pub struct Shape {
     /// Name of the body element.
     pub location_name: Option<String>,
     /// XML namespace.
-    pub xml_namespace: Option<XmlNamespace>,
+    pub xml_namespace: Option<Box<XmlNamespace>>,
     /// The body is streamed.
     #[serde(default)]
     pub streaming: bool,
@@ -508,7 +510,7 @@ pub struct Shape {
     #[serde(default)]
     pub wrapper: bool,
     #[serde(skip)]
-    compiled_pattern: OnceLock<Option<Regex>>,
+    compiled_pattern: OnceLock<Option<Box<Regex>>>,
 }
 
 impl Shape {
@@ -520,8 +522,8 @@ impl Shape {
     /// The pattern as an expression that has to match the whole text, as the services read it. Nothing
     /// when there is none, or when it uses what the engine here has not (`\p{L}`, look-around).
     pub fn pattern_regex(&self) -> Option<&Regex> {
-        let compile = || Regex::new(&format!("^(?:{})$", self.pattern.as_ref()?)).ok();
-        self.compiled_pattern.get_or_init(compile).as_ref()
+        let compile = || Regex::new(&format!("^(?:{})$", self.pattern.as_ref()?)).ok().map(Box::new);
+        self.compiled_pattern.get_or_init(compile).as_deref()
     }
 
     /// Whether `key` is no member of the structure and most likely means this one.
@@ -558,6 +560,7 @@ impl<'de> Deserialize<'de> for Members {
                     }
                     members.push((name, map.next_value()?));
                 }
+                members.shrink_to_fit();
                 Ok(Members(members))
             }
         }

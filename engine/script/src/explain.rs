@@ -243,7 +243,7 @@ fn element_of<'a>(model: &'a Model, shape: &'a Shape) -> &'a Shape {
 }
 
 fn kind(model: &Model, shape: &Shape, depth: usize) -> String {
-    let of = |member: &Option<Member>| match member {
+    let of = |member: &Option<Box<Member>>| match member {
         Some(member) if depth < DEPTH_MAX => kind(model, model.shape(&member.shape), depth + 1),
         _ => "any".to_owned(),
     };

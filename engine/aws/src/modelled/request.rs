@@ -280,7 +280,7 @@ impl Rest<'_> {
                         .as_deref()
                         .or(shape.location_name.as_deref())
                         .unwrap_or(name),
-                    namespace: member.xml_namespace.as_ref().or(shape.xml_namespace.as_ref()),
+                    namespace: member.xml_namespace.as_deref().or(shape.xml_namespace.as_deref()),
                 },
                 None => xml::Root {
                     name: reference

@@ -114,7 +114,7 @@ fn single(
     out: &mut String,
 ) -> Result<(), String> {
     let shape = model.shape(&member.shape);
-    let namespace = member.xml_namespace.as_ref().or(shape.xml_namespace.as_ref());
+    let namespace = member.xml_namespace.as_deref().or(shape.xml_namespace.as_deref());
     element(model, shape, Some(member), (name, namespace), value, out)
 }
 

@@ -90,8 +90,8 @@ impl<'a> At<'a> {
 
     pub(super) fn xml_namespace(self) -> Option<&'a XmlNamespace> {
         self.member
-            .and_then(|member| member.xml_namespace.as_ref())
-            .or(self.shape.xml_namespace.as_ref())
+            .and_then(|member| member.xml_namespace.as_deref())
+            .or(self.shape.xml_namespace.as_deref())
     }
 
     /// The model's timestamp format, else the one that the place has by default.

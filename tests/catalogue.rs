@@ -1,11 +1,11 @@
 //! The catalogue of operations and what we package: everything that our own scripts call and that
-//! changes something has been reviewed.
+//! changes something has been reviewed, and says how a doubt about it is settled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use piton_core::catalogue::{self, ModelFacts};
+use piton_core::catalogue::{self, Class, ModelFacts};
 
 /// Operations by script's name: whether each changes something, by service that has it.
 fn operations() -> BTreeMap<String, BTreeMap<&'static str, bool>> {
@@ -66,20 +66,24 @@ fn every_mutating_operation_that_packaged_scripts_call_is_reviewed() {
             let Some(services) = operations.get(name) else { continue };
             // The text does not say of which service a method is: every service that has it counts.
             for (service, _) in services.iter().filter(|(_, is_mutating)| **is_mutating) {
-                if !catalogue::SERVICES.contains(service) {
+                if !catalogue::SERVICES.contains(service) && !catalogue::PARTLY.contains(service) {
                     continue;
                 }
                 met.insert(format!("{service}.{name}"));
-                if catalogue::reviewed(service, name).is_none() {
-                    problems.push(format!("{}: {service}.{name}", path.display()));
-                }
+                let problem = match catalogue::reviewed(service, name) {
+                    None => "no reviewed class",
+                    Some(row) if row.class == Class::NaturalKey && row.find.is_none() => {
+                        "nothing says how a doubt is looked up"
+                    }
+                    Some(_) => continue,
+                };
+                problems.push(format!("{}: {service}.{name}: {problem}", path.display()));
             }
         }
     }
-    assert!(problems.is_empty(), "no reviewed class:\n  {}", problems.join("\n  "));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(met.len() >= 45, "the scripts are not read as they are written: {met:?}");
-    for wanted in ["datazone.create_domain", "iam.put_role_policy", "secretsmanager.create_secret"]
-    {
+    for wanted in ["datazone.create_domain", "iam.put_role_policy", "s3.create_bucket"] {
         assert!(met.contains(wanted), "{wanted} is not met: {met:?}");
     }
 }

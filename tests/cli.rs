@@ -2,16 +2,21 @@
 
 mod accounts;
 mod branches;
+mod canary;
 mod checking;
 mod children;
 mod cross_account;
 mod deciding;
+mod diagnosis;
 mod evidence;
 mod explain;
 mod failures;
 mod models;
+mod preview;
 mod queries;
+mod rehearse;
 mod reports;
 mod rollback;
 mod running;
 mod sandbox;
+mod transfer;

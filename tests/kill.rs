@@ -13,10 +13,12 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::process::Stdio;
 
+use piton_runner::rehearsal::comparison::Order;
+
 use crate::clients::served::Served;
 use crate::support::{TestEnv, runbook, text};
 use moments::{Moment, Moments};
-use traces::{Order, Traces};
+use traces::Traces;
 
 /// A run never needs more processes than this beyond those that were killed.
 const PROCESSES: usize = 20;

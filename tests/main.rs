@@ -5,7 +5,11 @@
 mod catalogue;
 mod cli;
 mod clients;
+mod crash;
+mod doubts;
+mod journals;
 mod kill;
+mod leases;
 mod library;
 mod lsp;
 mod parity;

@@ -73,6 +73,18 @@ impl TestEnv {
         answer(&mut command)
     }
 
+    /// Runs lines of the guide in a shell, in which `piton` is the binary under test.
+    pub(crate) fn script(&self, lines: &str) -> Answer {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("piton() {{ '{PITON}' \"$@\"; }}\n{lines}")])
+            .current_dir(self.folder())
+            .env("HOME", self.folder())
+            .env("PITON_HOME", self.home())
+            .stdin(Stdio::null());
+        answer(&mut command)
+    }
+
     /// Starts a rehearsal of one of the tests' runbooks.
     pub(crate) fn rehearse(&self, name: &str, further: &[&str]) -> Answer {
         let script = runbook(name);

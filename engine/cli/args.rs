@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    cancel, check, decide, doctor, drift, explain, inbox, journal, ls, lsp, models, report,
-    resolve, resume, rm, rollback, run, sandbox, show, status, verify, watch,
+    cancel, check, decide, doctor, drift, explain, export, import, inbox, journal, ls, lsp, models,
+    rehearse, report, resolve, resume, rm, rollback, run, sandbox, show, status, verify, watch,
 };
 
 /// Durable runbooks for AWS data platforms.
@@ -35,6 +35,9 @@ pub(crate) struct Global {
     /// The piton.toml that says what account aliases are [preset: the nearest one upward]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Keep runs on a network file system all the same: its locks have to hold between machines
+    #[arg(long, global = true)]
+    pub(crate) network_home: bool,
     /// Answer for programs: one document, or one object a line for `run`, `resume` and `rollback`
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -60,7 +63,10 @@ pub(crate) enum Command {
     Cancel(cancel::CancelArgs),
     Resolve(resolve::ResolveArgs),
     Rm(rm::RmArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
     Check(check::CheckArgs),
+    Rehearse(rehearse::RehearseArgs),
     Explain(explain::ExplainArgs),
     Lsp(lsp::LspArgs),
     Models(models::ModelsArgs),
@@ -72,7 +78,8 @@ impl Command {
     /// Whether its output with `--json` is lines that end with the run's end.
     pub(crate) fn drives_a_run(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Resume(_) => true,
+            Self::Run(_) | Self::Rehearse(_) => true,
+            Self::Resume(resume) => resume.drives(),
             Self::Rollback(rollback) => rollback.drives(),
             Self::Approve(decide) | Self::Reject(decide) => decide.resumes(),
             _ => false,

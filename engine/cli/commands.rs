@@ -10,11 +10,14 @@ pub(crate) mod decide;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub(crate) mod ls;
 pub(crate) mod lsp;
 pub(crate) mod models;
+pub(crate) mod rehearse;
 pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod resume;
@@ -48,10 +51,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Outcome {
         Command::Report(args) => report::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
+        Command::Rehearse(args) => rehearse::run(context, &args),
         Command::Drift(args) => drift::run(context, &args),
         Command::Cancel(args) => cancel::run(context, args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Rm(args) => rm::run(context, &args),
+        Command::Export(args) => export::run(context, &args),
+        Command::Import(args) => import::run(context, &args),
         Command::Check(args) => check::run(context, &args),
         Command::Explain(args) => explain::run(context, &args),
         Command::Lsp(args) => lsp::run(context, &args),

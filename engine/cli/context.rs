@@ -19,6 +19,8 @@ pub(crate) struct Context {
     home: Option<PathBuf>,
     /// `--config`, as it was given.
     config: Option<PathBuf>,
+    /// `--network-home`.
+    network_home: bool,
     /// Output for programs.
     pub(crate) json: bool,
     runtime: OnceCell<Runtime>,
@@ -31,6 +33,7 @@ impl Context {
         Self {
             home: global.home.clone(),
             config: global.config.clone(),
+            network_home: global.network_home,
             json: global.json,
             runtime: OnceCell::new(),
             journal: OnceCell::new(),
@@ -39,7 +42,7 @@ impl Context {
 
     /// The home folder.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
-        Home::locate(self.home.as_deref())
+        Home::locate(self.home.as_deref(), self.network_home)
     }
 
     /// The journal of the home.
@@ -84,6 +87,9 @@ impl Context {
                 line.push(flag.to_owned());
                 line.push(console::shell_word(&path.to_string_lossy()));
             }
+        }
+        if self.network_home {
+            line.push("--network-home".to_owned());
         }
         line.join(" ")
     }

@@ -19,7 +19,7 @@ use crate::person::{Identities, Nobody, Terminal};
 use crate::progress::{self, JsonLines, Screen};
 use crate::views::{self, EndLine};
 use crate::wiring::Surroundings;
-use crate::{console, render};
+use crate::{console, doubts, render};
 
 /// Flags about how a run is driven.
 #[derive(Debug, Clone, clap::Args)]
@@ -209,17 +209,8 @@ fn remedies(context: &Context, row: &RunRow, lines: &mut Vec<String>) -> Result<
                 lines.push(format!("to renew the credentials:  {command}"));
             }
             Reason::Doubt { key, candidates, .. } => {
-                let settle = |how: &[&str]| {
-                    let words = ["resolve", row.run.0.as_str(), key.as_str()].into_iter();
-                    let words: Vec<&str> =
-                        words.chain(how.iter().copied()).chain(["-m", "REASON"]).collect();
-                    context.command(&words)
-                };
-                for candidate in candidates {
-                    let command = settle(&["--adopt", &candidate.id]);
-                    lines.push(format!("if it made {}:  {command}", candidate.id));
-                }
-                lines.push(format!("if it had no effect:  {}", settle(&["--retry"])));
+                let ways = doubts::ways(context, &row.run, key, candidates);
+                lines.extend(ways.iter().map(|way| format!("{}:  {}", way.when, way.command)));
             }
             Reason::Child { run, .. } => remedies(context, &journal.find(&run.0)?, lines)?,
             _ => {}

@@ -74,6 +74,14 @@ impl Directory {
         candidates.into_iter().find(|decider| can_answer(gate, decider))?.alias
     }
 
+    /// Enough of a directory for a gate whose first named decider was known when it opened and may
+    /// decide: a list of many gates need not open the world of each.
+    fn of_gate(gate: &OpenGate) -> Option<Self> {
+        let first = gate.request.from.iter().find(|eligible| !eligible.name.starts_with("arn:"))?;
+        let (alias, principal) = (Some(first.name.clone()), first.principal.clone()?);
+        can_answer(gate, &Decider { alias, principal }).then(|| Self::Aliases(Vec::new()))
+    }
+
     /// An alias as somebody: a known person, whom the gate knew by that name, or a stranger.
     fn person(&self, alias: &str, request: &GateRequest) -> Decider {
         let known = match self {
@@ -209,7 +217,7 @@ fn decide_with(
 }
 
 /// A value that a form's field takes.
-fn sample(rule: &Value) -> String {
+pub(crate) fn sample(rule: &Value) -> String {
     let first = rule.get("enum").and_then(Value::as_array).and_then(|allowed| allowed.first());
     let preset = rule.get("preset").filter(|value| !value.is_null());
     match preset.or(first) {
@@ -259,13 +267,18 @@ pub(crate) fn is_decided(gate: &OpenGate) -> bool {
 /// Gates of every run that wait for somebody, newest run first.
 pub(crate) fn open_everywhere(context: &Context) -> Result<Vec<(RunRow, OpenGate)>, Failure> {
     let journal = context.journal()?;
+    let mut rows: HashMap<RunId, RunRow> =
+        journal.runs()?.into_iter().map(|row| (row.run.clone(), row)).collect();
     let mut open = Vec::new();
-    for row in journal.runs()? {
-        if row.summary.gates.is_empty() || row.status().is_final() {
-            continue;
+    for (run, gates) in journal.gates_of_all()? {
+        let Some(row) = rows.remove(&run) else { continue };
+        let asks = !row.summary.gates.is_empty()
+            && !row.status().is_final()
+            && row.summary.rolled_back_by.is_none();
+        if asks {
+            let undecided = gates.into_iter().filter(|gate| !is_decided(gate));
+            open.extend(undecided.map(|gate| (row.clone(), gate)));
         }
-        let undecided = journal.open_gates(&row.run)?.into_iter().filter(|gate| !is_decided(gate));
-        open.extend(undecided.map(|gate| (row.clone(), gate)));
     }
     Ok(open)
 }
@@ -275,6 +288,10 @@ pub(crate) fn items(context: &Context, open: &[(RunRow, OpenGate)]) -> Vec<Inbox
     let mut directories: HashMap<Option<String>, Directory> = HashMap::new();
     let mut items = Vec::new();
     for (row, gate) in open {
+        if let Some(directory) = Directory::of_gate(gate) {
+            items.push(InboxItem::new(context, &row.run, gate, &directory));
+            continue;
+        }
         let world = row.summary.world.clone();
         if !directories.contains_key(&world) {
             let directory = Directory::known(context, world.as_deref());

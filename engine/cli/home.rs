@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use piton_core::ports::Journal;
-use piton_journal::SqliteJournal;
+use piton_journal::{Adoption, Machine, SqliteJournal};
 use piton_runner::vault::SealingKey;
 
 use crate::clocks;
@@ -18,11 +18,13 @@ use crate::worlds::Worlds;
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
     folder: PathBuf,
+    /// It may be on a network file system.
+    may_be_remote: bool,
 }
 
 impl Home {
     /// The folder that was given, else `PITON_HOME`, else the XDG state folder.
-    pub(crate) fn locate(given: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn locate(given: Option<&Path>, may_be_remote: bool) -> Result<Self, Failure> {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let folder = given
             .map(Path::to_owned)
@@ -35,7 +37,7 @@ impl Home {
                 )
                 .hint("name one with --home DIR")
             })?;
-        Ok(Self { folder })
+        Ok(Self { folder, may_be_remote })
     }
 
     /// The folder.
@@ -45,7 +47,18 @@ impl Home {
 
     /// The journal, created at first need.
     pub(crate) fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
-        Ok(Arc::new(SqliteJournal::open(&self.folder, Arc::new(clocks::machine_now))?))
+        let clock = Arc::new(clocks::machine_now);
+        Ok(Arc::new(SqliteJournal::open_on(&self.folder, clock, self.machine())?))
+    }
+
+    /// Makes a copied home one of its own.
+    pub(crate) fn adopt(&self) -> Result<Adoption, Failure> {
+        let clock = Arc::new(clocks::machine_now);
+        Ok(SqliteJournal::adopt(&self.folder, clock, self.machine())?)
+    }
+
+    fn machine(&self) -> Machine {
+        Machine { allows_network: self.may_be_remote, ..Machine::this() }
     }
 
     /// The sandbox's worlds.

@@ -9,18 +9,24 @@
 //! - `home`, `worlds`, `wiring`, `clocks`: where state is, and the adapters of core's ports.
 //! - `runbook`: a program and its parameters from the command line. `driving`: what `run` and
 //!   `resume` share. `identity`, `gates`, `person`: who decides, and how they are asked.
+//! - `stages`: what rehearsals are played on.
+//! - `diagnosis`: whether a run would go on now; `verdicts`: what dry replays found, kept.
 //! - `progress`: a run's events for people and programs. `views`: the JSON forms of section 7.
 //! - `render`, `console`, `failure`: diagnostics, terminals, exit codes. `door`: the sandbox over HTTP.
 
+mod adoption;
 mod app;
 mod args;
 mod clocks;
 mod commands;
 mod console;
 mod context;
+mod diagnosis;
 mod door;
+mod doubts;
 mod driving;
 mod failure;
+mod files;
 mod gates;
 mod home;
 mod identity;
@@ -28,6 +34,8 @@ mod person;
 mod progress;
 mod render;
 mod runbook;
+mod stages;
+mod verdicts;
 mod views;
 mod wiring;
 mod worlds;

@@ -111,6 +111,9 @@ pub(crate) struct RunView {
     pub(crate) started_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) waiting_for: Vec<Waiting>,
+    /// It is only kept to be read: it goes on in another home.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) copy: bool,
 }
 
 impl From<&RunRow> for RunView {
@@ -124,6 +127,7 @@ impl From<&RunRow> for RunView {
             started_at: row.summary.started_at,
             updated_at: row.summary.updated_at,
             waiting_for: waiting(&row.summary.waiting_for()),
+            copy: row.copy,
         }
     }
 }

@@ -58,8 +58,11 @@ impl Surroundings {
         Ok(Self { operations: Arc::new(aws), clock: Arc::new(MachineClock), world: None })
     }
 
-    /// What a stored run acts on.
+    /// What a stored run acts on; refused when it goes on in another home.
     pub(crate) fn of_run(context: &Context, row: &RunRow) -> Result<Self, Failure> {
+        if let Some(elsewhere) = row.elsewhere() {
+            return Err(elsewhere.into());
+        }
         match &row.summary.world {
             Some(name) => {
                 let worlds = context.home()?.worlds();
@@ -108,7 +111,7 @@ impl Surroundings {
                 person,
             },
             sealing_key: context.home()?.sealing_key()?,
-            holder: Holder { host: host_name(), pid: std::process::id(), since: machine_now() },
+            holder: this_process(),
             runtime: context.runtime().handle().clone(),
             interrupt,
         })
@@ -137,6 +140,11 @@ pub(crate) fn identify_diagnostic(alias: &str, error: &IdentifyError) -> Diagnos
             }
         }
     }
+}
+
+/// This process, as leases name it.
+pub(crate) fn this_process() -> Holder {
+    Holder { host: host_name(), pid: std::process::id(), since: machine_now() }
 }
 
 /// The machine's name, as leases show it to people.

@@ -1,6 +1,7 @@
 //! Stored worlds of the sandbox: `HOME/sandbox/<name>.db`, and which one was used last.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use piton_sandbox::{Sandbox, WorldSpec};
 
 use crate::clocks;
 use crate::failure::Failure;
+use crate::files;
 use crate::home::create_folder;
 
 /// Name of the world that nobody described.
@@ -57,8 +59,7 @@ impl Worlds {
 
     /// A stored world.
     pub(crate) fn stored(&self, name: &str) -> Result<World, Failure> {
-        let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
-        if is_name && (name == BUILT_IN || self.path(name).is_file()) {
+        if is_name(name) && (name == BUILT_IN || self.path(name).is_file()) {
             return self.open_file(name.to_owned(), &WorldSpec::built_in());
         }
         let mut failure = Failure::of(Diagnostic::error(
@@ -72,18 +73,25 @@ impl Worlds {
         Err(failure.hint("a new world is made by --sandbox, or by --sandbox=PATH/world.toml"))
     }
 
-    /// The world that a person names: a file in the form of a world.toml makes a new one, anything
-    /// else is a stored name.
-    pub(crate) fn named(&self, given: &str) -> Result<World, Failure> {
+    /// The description that a person names by a file in the form of a world.toml; nothing when what
+    /// they name is a stored world.
+    pub(crate) fn described(&self, given: &str) -> Result<Option<WorldSpec>, Failure> {
         let path = Path::new(given);
         let is_file = given.contains('/') || given.ends_with(".toml") || path.is_file();
         if !is_file || self.path(given).is_file() {
-            return self.stored(given);
+            return Ok(None);
         }
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::of(Diagnostic::error(Code::World, format!("{given} cannot be read: {error}")))
         })?;
-        let spec = parse_world(&text, given)?;
+        parse_world(&text, given).map(Some)
+    }
+
+    /// The world that a person names: a file in the form of a world.toml makes a new one, anything
+    /// else is a stored name.
+    pub(crate) fn named(&self, given: &str) -> Result<World, Failure> {
+        let Some(spec) = self.described(given)? else { return self.stored(given) };
+        let path = Path::new(given);
         let folder = path.canonicalize().ok().and_then(|path| {
             path.parent()?.file_name().map(|name| name.to_string_lossy().into_owned())
         });
@@ -107,6 +115,54 @@ impl Worlds {
         fs::write(&draft, &world.name)
             .and_then(|()| fs::rename(&draft, &pointer))
             .map_err(|error| Failure::storage(format!("{}: {error}", pointer.display())))
+    }
+
+    /// Puts the file of a world that comes from another home in its place. One that is there is
+    /// replaced only when `may_replace`, or when it is the same.
+    pub(crate) fn place(&self, name: &str, bytes: &[u8], may_replace: bool) -> Result<(), Failure> {
+        let refused =
+            |problem: &str| Failure::of(Diagnostic::error(Code::World, problem.to_owned()));
+        if !is_name(name) {
+            return Err(refused("the name of the world in the capsule is none"));
+        }
+        let path = self.path(name);
+        if path.exists() && !may_replace && fs::read(&path).ok().as_deref() != Some(bytes) {
+            return Err(refused(&format!("there is another world `{name}` in this home"))
+                .hint("take the run over in a home of its own: --home DIR"));
+        }
+        create_folder(&self.folder)
+            .and_then(|()| {
+                self.forget_log(name)?;
+                files::replace(&path, bytes)
+            })
+            .map_err(|error| Failure::storage(format!("{}: {error}", path.display())))
+    }
+
+    /// Removes what SQLite keeps beside the file of a world.
+    fn forget_log(&self, name: &str) -> std::io::Result<()> {
+        for ending in ["db-wal", "db-shm"] {
+            match fs::remove_file(self.folder.join(format!("{name}.{ending}"))) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file of a stored world looks like one, without opening it.
+    pub(crate) fn look(&self, name: &str) -> Result<(), Failure> {
+        const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+        let path = self.path(name);
+        let mut found = [0_u8; 16];
+        let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut found));
+        match read {
+            Ok(()) if found == *MAGIC => Ok(()),
+            Ok(()) => Err(Failure::of(Diagnostic::error(
+                Code::World,
+                format!("{} is not a world", path.display()),
+            ))),
+            Err(error) => Err(Failure::storage(format!("{}: {error}", path.display()))),
+        }
     }
 
     /// Removes a stored world.
@@ -144,6 +200,11 @@ impl Worlds {
         let sandbox = Sandbox::open(&self.path(&name), spec, clocks::machine_date())?;
         Ok(World { name, sandbox: Arc::new(sandbox) })
     }
+}
+
+/// Whether a text can be the name of a stored world: it becomes that of a file.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.')
 }
 
 /// The contents of a world.toml; `name` is for messages.

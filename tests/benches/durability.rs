@@ -7,25 +7,15 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops and prints")]
 
-use std::path::Path;
-use std::sync::Arc;
+mod support;
+
 use std::time::{Duration, Instant};
 
-use piton_core::account::{AccountRef, Principal};
-use piton_core::event::RunEvent;
-use piton_core::key::Key;
-use piton_core::ports::{
-    Answer, Call, CallFailure, CallPreview, Clock, Entropy, EventSink, Holder, IdentifyError,
-    OpenGate, Operations, Pending, Person, ProgramFile, RunId,
-};
+use piton_core::ports::ProgramFile;
 use piton_core::status::RunStatus;
-use piton_core::time::{Span, Timestamp};
-use piton_journal::SqliteJournal;
-use piton_runner::vault::SealingKey;
-use piton_runner::{Engine, Interrupt, Options, Ports, Resume, Start, new_run_id};
+use piton_runner::Resume;
 use piton_script::Program;
-use piton_script::params::{self, Bound};
-use serde_json::json;
+use support::{engine, options, start_of};
 
 const STEPS: usize = 2_000;
 const ROUNDS: usize = 5;
@@ -129,106 +119,4 @@ fn program(steps: usize, end: &str) -> Program {
     );
     let file = ProgramFile { path: "bench.rhai".to_owned(), text };
     Program::from_files("bench", vec![file]).unwrap_or_else(|problems| panic!("{problems:?}"))
-}
-
-fn start_of(engine: &Engine, program: Program) -> Start {
-    let params: Bound = params::bind(program.declaration(), &[], true)
-        .unwrap_or_else(|problems| panic!("{problems:?}"));
-    Start {
-        run: new_run_id(engine.ports.entropy.as_ref()),
-        program,
-        source: None,
-        params,
-        name: None,
-        labels: Vec::new(),
-        world: None,
-        requester: None,
-        options: options(),
-    }
-}
-
-fn options() -> Options {
-    Options { wait_limit: None, step_mode: false }
-}
-
-fn engine(runtime: &tokio::runtime::Runtime, home: &Path) -> Engine {
-    let journal = SqliteJournal::open(home, Arc::new(|| Machine.now())).unwrap();
-    Engine {
-        ports: Ports {
-            journal: Arc::new(journal),
-            operations: Arc::new(Nothing),
-            clock: Arc::new(Machine),
-            entropy: Arc::new(Machine),
-            events: Arc::new(Nobody),
-            person: Arc::new(Nobody),
-        },
-        sealing_key: SealingKey::new([7; 32]),
-        holder: Holder { host: "bench".to_owned(), pid: std::process::id(), since: Machine.now() },
-        runtime: runtime.handle().clone(),
-        interrupt: Interrupt::default(),
-    }
-}
-
-/// An AWS that accepts everything and does nothing.
-struct Nothing;
-
-impl Operations for Nothing {
-    fn perform<'a>(&'a self, _: &'a Call) -> Pending<'a, Result<Answer, CallFailure>> {
-        Box::pin(async { Ok(Answer { output: json!({}), request_id: Some("r".to_owned()) }) })
-    }
-
-    fn identify<'a>(&'a self, _: &'a AccountRef) -> Pending<'a, Result<Principal, IdentifyError>> {
-        Box::pin(async {
-            Ok(Principal {
-                account: "111111111111".to_owned(),
-                arn: "arn:aws:iam::111111111111:user/bench".to_owned(),
-                region: "eu-west-1".to_owned(),
-            })
-        })
-    }
-
-    fn region(&self, _: &AccountRef) -> Option<String> {
-        Some("eu-west-1".to_owned())
-    }
-}
-
-/// The machine's clock and chance.
-struct Machine;
-
-impl Clock for Machine {
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Timestamp::from_millis(since.as_millis() as i64)
-    }
-
-    fn sleep(&self, span: Span) -> Pending<'_, ()> {
-        Box::pin(tokio::time::sleep(Duration::from_millis(span.millis())))
-    }
-
-    fn is_virtual(&self) -> bool {
-        false
-    }
-}
-
-impl Entropy for Machine {
-    fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).unwrap();
-    }
-}
-
-/// Nobody follows and nobody decides.
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn emit(&self, _: &RunEvent) {}
-}
-
-impl Person for Nobody {
-    fn decide(&self, _: &RunId, _: &OpenGate) -> Option<piton_core::gate::Decision> {
-        None
-    }
-
-    fn confirm_call(&self, _: &Key, _: &CallPreview) -> bool {
-        true
-    }
 }

@@ -204,7 +204,7 @@ fn a_role_in_each_of_several_accounts_is_assumed_and_proves_which_it_is() {
          role_arn = \"arn:aws:iam::{{account}}:role/Tenant\"\n",
         served.endpoint
     );
-    fs::write(&path, fs::read_to_string(&path).unwrap() + &several).unwrap();
+    fs::write(&path, fs::read_to_string(&path).unwrap() + several.as_str()).unwrap();
     let run = served.piton(&["run", &runbook("tenants"), "--json"]).exits(3).run();
     served.piton(&["approve", &run, "--as", "tenant/222222222222"]).exits(0);
     served.piton(&["resume", &run, "--json"]).exits(0);

@@ -106,3 +106,58 @@ fn evidence_in_a_report_verifies_where_the_run_is_unknown() {
         assert!(refused.stderr.contains("is not the one that was appended"), "{refused:?}");
     }
 }
+
+/// What a runbook put into a decision in AWS is found in the journal, and in no other.
+#[test]
+fn an_anchor_in_aws_is_checked_against_the_journal() {
+    let env = TestEnv::new();
+    let run = env.piton(&["run", "pfizer_poc", "--sandbox", "--json"]).exits(3).run();
+    let mut code = 3;
+    while code == 3 {
+        let open = env.piton(&["inbox", "--json"]).exits(0).json();
+        env.shell(open[0]["approve_with"].as_str().unwrap()).exits(0);
+        code = env.piton(&["resume", &run]).code;
+    }
+    assert_eq!(code, 0);
+    let log = env.piton(&["sandbox", "log", "--json"]).exits(0).json();
+    let accepted = log.as_array().unwrap().iter();
+    let comments: Vec<&str> = accepted
+        .filter(|call| call["operation"] == "AcceptSubscriptionRequest")
+        .filter_map(|call| call["input"]["decisionComment"].as_str())
+        .collect();
+    assert!(!comments.is_empty());
+    for comment in comments {
+        let anchor = comment.split('[').next_back().unwrap().trim_end_matches(']');
+        assert!(anchor.starts_with(&format!("piton:{run}:")), "{comment}");
+        env.piton(&["verify", &run, "--anchor", anchor]).exits(0);
+        env.piton(&["report", &run, "--evidence", "-o", "report.html"]).exits(0);
+        env.piton(&["verify", "report.html", "--anchor", anchor]).exits(0);
+        std::fs::remove_file(env.folder().join("report.html")).unwrap();
+    }
+    let other = format!("piton:{run}:1:{}", "0".repeat(64));
+    let refused = env.piton(&["verify", &run, "--anchor", &other]).exits(10);
+    assert!(refused.stderr.contains("PT0410"), "{}", refused.stderr);
+    env.piton(&["verify", &run, "--anchor", "yes"]).exits(2);
+}
+
+/// The guide's recipe: what `verify` prints is one line, always the same, and can be signed.
+#[test]
+fn what_verify_prints_can_be_signed() {
+    let (env, run) = finished();
+    let script = format!(
+        "set -e
+         ssh-keygen -q -t ed25519 -N '' -f key -C ann
+         piton verify {run} > head.txt
+         ssh-keygen -q -Y sign -f key -n piton head.txt
+         echo \"ann $(cat key.pub)\" > signers
+         piton verify {run} | ssh-keygen -q -Y verify -f signers -I ann -n piton -s head.txt.sig
+         ! echo another | ssh-keygen -q -Y verify -f signers -I ann -n piton -s head.txt.sig"
+    );
+    let first = env.piton(&["verify", &run]).exits(0).stdout;
+    assert_eq!(first.lines().count(), 1);
+    assert_eq!(first, env.piton(&["verify", &run]).exits(0).stdout);
+    let has_tool = std::process::Command::new("ssh-keygen").arg("-?").output().is_ok();
+    if has_tool {
+        env.script(&script).exits(0);
+    }
+}

@@ -147,6 +147,6 @@ fn is_plain(subject: Subject, part: Part, path: &str) -> bool {
 /// The shape of a structure's member, or of an element of a list or map.
 fn below<'a>(model: &'a Model, name: &str, segment: &str) -> Option<&'a str> {
     let shape = model.shape(name);
-    let member = shape.member_named(segment).or(shape.member.as_ref()).or(shape.value.as_ref());
+    let member = shape.member_named(segment).or(shape.member.as_deref()).or(shape.value.as_deref());
     member.map(|member| member.shape.as_str())
 }

@@ -369,7 +369,7 @@ fn floors(model: &Model) -> BTreeMap<&str, usize> {
                     floors.map(|floors| floors.into_iter().max().unwrap_or(0))
                 }
                 ShapeKind::List | ShapeKind::Map if lengths(shape).0 > 0 => {
-                    shape.member.as_ref().or(shape.value.as_ref()).and_then(of)
+                    shape.member.as_deref().or(shape.value.as_deref()).and_then(of)
                 }
                 _ => Some(0),
             };

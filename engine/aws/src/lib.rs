@@ -14,6 +14,7 @@ mod accounts;
 mod bound;
 mod credentials;
 mod error;
+mod fence;
 mod modelled;
 mod operations;
 mod retries;

@@ -18,7 +18,9 @@ use aws_types::app_name::AppName;
 use aws_types::region::Region;
 use piton_core::account::{AccountRef, Derivation, Principal};
 use piton_core::catalogue::{self, Class, ModelFacts};
-use piton_core::ports::{Answer, Call, CallFailure, Clock, IdentifyError, Operations, Pending};
+use piton_core::ports::{
+    Answer, Call, CallFailure, Clock, IdentifyError, MaySend, Operations, Pending,
+};
 use piton_models::Operation;
 use serde_json::json;
 
@@ -26,7 +28,8 @@ use crate::accounts::{Account, Accounts};
 use crate::bound::Client;
 use crate::credentials::{Derived, Profiles, Recipe, invalid};
 use crate::error::Attempted;
-use crate::retries::{Repeats, may_repeat};
+use crate::fence;
+use crate::retries::Repeats;
 use crate::transport::{Door, Transport};
 
 #[cfg(test)]
@@ -102,7 +105,8 @@ impl Aws {
         let modelled = piton_models::service(service)
             .and_then(|model| Some((model, model.operation_by_script_name(operation)?)));
         let class = catalogue::class(service, operation, facts(modelled));
-        let client = self.client(account, service, class).await?;
+        let may_repeat = catalogue::may_repeat(service, operation, class);
+        let client = self.client(account, service, may_repeat).await?;
         let sending = client
             .perform(operation, input.clone())
             .map_err(|unsent| invalid(service, operation, unsent))?;
@@ -138,15 +142,15 @@ impl Aws {
         &self,
         account: &AccountRef,
         service: &str,
-        class: Class,
+        may_repeat: bool,
     ) -> Result<Client, CallFailure> {
-        let key = (account.clone(), service.to_owned(), may_repeat(class));
+        let key = (account.clone(), service.to_owned(), may_repeat);
         if let Some(client) = self.known_clients().get(&key) {
             return Ok(client.clone());
         }
         let config = self.config(account).await?;
         let budget = self.transport.budget.clone();
-        let repeats = Repeats { without_knowing: may_repeat(class), budget };
+        let repeats = Repeats { without_knowing: may_repeat, budget };
         // The sandbox is one address, whatever the host.
         let path_style = matches!(self.world, World::Sandbox { .. });
         let client = Client::new(service, &config, &repeats, path_style).ok_or_else(|| {
@@ -370,6 +374,14 @@ impl Aws {
 impl Operations for Aws {
     fn perform<'a>(&'a self, call: &'a Call) -> Pending<'a, Result<Answer, CallFailure>> {
         Box::pin(self.send(call))
+    }
+
+    fn perform_while<'a>(
+        &'a self,
+        call: &'a Call,
+        may_send: MaySend,
+    ) -> Pending<'a, Result<Answer, CallFailure>> {
+        Box::pin(fence::within(may_send, self.send(call)))
     }
 
     fn identify<'a>(

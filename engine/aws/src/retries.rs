@@ -10,7 +10,6 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
 use aws_smithy_types::retry::ErrorKind;
-use piton_core::catalogue::Class;
 
 use crate::error::{is_broken_server, never_sent};
 
@@ -27,11 +26,6 @@ pub(crate) struct Repeats {
 /// world would cost another its retries.
 pub(crate) fn endless() -> RetryPartition {
     RetryPartition::custom("piton-sandbox").token_bucket(TokenBucket::unlimited()).build()
-}
-
-/// Whether a call of this class may be repeated without knowing what became of the first.
-pub(crate) fn may_repeat(class: Class) -> bool {
-    matches!(class, Class::Read | Class::Token | Class::Put)
 }
 
 /// Forbids retries after which it is unknown whether the call had an effect.

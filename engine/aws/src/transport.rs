@@ -28,6 +28,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use piton_core::ports::Clock;
 use piton_core::time::Span;
 
+use crate::fence::Fenced;
 use crate::retries::endless;
 
 /// The sandbox's entrance. An answer with the status 599 and the header `x-sandbox-reply-lost` stands
@@ -58,12 +59,12 @@ impl Transport {
             .build();
         Self {
             // The SDK's own shortcut leaves proxies out.
-            http: Builder::new().build_with_connector_fn(move |settings, components| {
+            http: fenced(Builder::new().build_with_connector_fn(move |settings, components| {
                 let mut connector = Connector::builder().proxy_config(proxies.clone());
                 connector.set_connector_settings(settings.cloned());
                 connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
                 connector.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
-            }),
+            })),
             sleep: SharedAsyncSleep::new(TokioSleep::new()),
             time: SharedTimeSource::new(SystemTimeSource::new()),
             retries: RetryConfig::standard().with_max_attempts(5),
@@ -77,7 +78,7 @@ impl Transport {
     pub(crate) fn sandbox(door: Door, clock: Arc<dyn Clock>) -> Self {
         let clock = PortClock(clock);
         Self {
-            http: SharedHttpClient::new(InProcessClient(door)),
+            http: fenced(SharedHttpClient::new(InProcessClient(door))),
             sleep: SharedAsyncSleep::new(clock.clone()),
             time: SharedTimeSource::new(clock),
             // Backoffs are random and would make a seeded world's clock another one each time: these
@@ -89,6 +90,10 @@ impl Transport {
             budget: Some(endless()),
         }
     }
+}
+
+fn fenced(client: SharedHttpClient) -> SharedHttpClient {
+    SharedHttpClient::new(Fenced(client))
 }
 
 #[derive(Clone)]

@@ -1,24 +1,37 @@
-//! `piton doctor`: whether everything that Piton needs is in order here.
+//! `piton doctor`: whether everything that Piton needs is in order here, and what each run needs.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use clap::Args;
+use piton_core::ports::{Journal, RunId, RunRow};
 use piton_runner::engine::journal_diagnostic;
 use serde::Serialize;
 
+use crate::adoption;
 use crate::console;
 use crate::context::Context;
+use crate::diagnosis::{Diagnosis, Situation};
 use crate::failure::{Failure, Outcome, exit};
 use crate::home::create_folder;
 use crate::wiring::{Surroundings, identify_diagnostic};
 
-/// Check the home folder, the journal, the key and piton.toml
+/// Check the home folder, the journal, the key and piton.toml, and say what each run needs
+///
+/// For every run that has not ended it says what a resume would come to. Dry replays are kept in the
+/// home and used until the program, the journal or Piton changes.
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
+    /// Make a home that was copied, restored or moved to another machine one of its own, and do nothing else
+    #[arg(long, conflicts_with = "accounts")]
+    adopt_home: bool,
     /// Prove every alias of piton.toml too, which calls AWS
     #[arg(long)]
     accounts: bool,
+    /// Replay every run that has not ended, instead of using what was found before, and open every world
+    #[arg(long)]
+    replay: bool,
 }
 
 #[derive(Serialize)]
@@ -26,6 +39,21 @@ struct DoctorView {
     ok: bool,
     version: &'static str,
     checks: Vec<Check>,
+    /// Runs that have not ended, by what a resume would come to.
+    verdicts: BTreeMap<&'static str, usize>,
+    runs: Vec<RunLine>,
+}
+
+/// What a run that has not ended needs.
+#[derive(Serialize)]
+struct RunLine {
+    run: String,
+    runbook: String,
+    status: &'static str,
+    #[serde(flatten)]
+    diagnosis: Diagnosis,
+    /// The dry replay was made before.
+    known: bool,
 }
 
 #[derive(Serialize)]
@@ -52,29 +80,87 @@ impl Check {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
+    if args.adopt_home {
+        return adoption::run(context);
+    }
     let mut checks = vec![
         Check::of("home", home(context)),
         Check::of("journal", journal(context)),
         Check::of("key", key(context)),
         Check::of("locks", locks(context)),
-        Check::of("worlds", worlds(context)),
+        Check::of("worlds", worlds(context, args.replay)),
         Check::of("piton.toml", configuration(context)),
     ];
     if args.accounts {
         checks.extend(accounts(context));
     }
+    // Without a journal there are no runs, and the check above says why.
+    let runs = match context.journal() {
+        Ok(journal) => runs(context, journal.as_ref(), args.replay)?,
+        Err(_) => Vec::new(),
+    };
+    let mut verdicts = BTreeMap::new();
+    for line in &runs {
+        *verdicts.entry(line.diagnosis.verdict.as_str()).or_insert(0) += 1;
+    }
     let ok = checks.iter().all(|check| check.ok);
-    if context.json {
-        console::document(&DoctorView { ok, version: env!("CARGO_PKG_VERSION"), checks });
-    } else {
-        console::out(&format!("piton {}", env!("CARGO_PKG_VERSION")));
-        for check in &checks {
-            let word = if check.ok { "ok" } else { "bad" };
-            console::out(&format!("{word:<4} {:<12} {}", check.name, check.detail));
-            check.hints.iter().for_each(|hint| console::out(&format!("     {hint}")));
-        }
+    let version = env!("CARGO_PKG_VERSION");
+    let view = DoctorView { ok, version, checks, verdicts, runs };
+    match context.json {
+        true => console::document(&view),
+        false => show(&view),
     }
     Ok(if ok { exit::DONE } else { exit::USAGE })
+}
+
+fn show(view: &DoctorView) {
+    console::out(&format!("piton {}", view.version));
+    for check in &view.checks {
+        let word = if check.ok { "ok" } else { "bad" };
+        console::out(&format!("{word:<4} {:<12} {}", check.name, check.detail));
+        check.hints.iter().for_each(|hint| console::out(&format!("     {hint}")));
+    }
+    if view.runs.is_empty() {
+        return;
+    }
+    let counts: Vec<String> =
+        view.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+    console::out(&format!("runs that have not ended: {}", counts.join(", ")));
+    let cells: Vec<Vec<String>> = view
+        .runs
+        .iter()
+        .map(|line| {
+            let Diagnosis { verdict, reason, next, .. } = &line.diagnosis;
+            let next = next.first().cloned().unwrap_or_default();
+            let cells = [line.runbook.as_str(), verdict.as_str(), reason, &next];
+            let run = std::iter::once(line.run.clone());
+            run.chain(cells.into_iter().map(console::printable)).collect()
+        })
+        .collect();
+    let headings = ["run", "runbook", "verdict", "a resume", "next"];
+    console::out(&console::table(&headings, &cells));
+}
+
+/// What every run that has not ended would come to, newest first.
+fn runs(context: &Context, journal: &dyn Journal, anew: bool) -> Result<Vec<RunLine>, Failure> {
+    let rows = journal.runs()?;
+    let by_run: HashMap<&RunId, &RunRow> = rows.iter().map(|row| (&row.run, row)).collect();
+    let heads = |run: &RunId| by_run.get(run).map(|row| row.head.hash);
+    let mut situation = Situation::look(context, false)?;
+    let mut lines = Vec::new();
+    for row in rows.iter().filter(|row| !row.status().is_final()) {
+        let (diagnosis, known) = situation.diagnose(row, anew, &heads)?;
+        lines.push(RunLine {
+            run: row.run.0.clone(),
+            runbook: row.runbook.clone(),
+            status: row.status().as_str(),
+            diagnosis,
+            known,
+        });
+    }
+    situation.retain(&by_run);
+    situation.keep();
+    Ok(lines)
 }
 
 fn home(context: &Context) -> Result<String, Failure> {
@@ -91,6 +177,7 @@ fn home(context: &Context) -> Result<String, Failure> {
 }
 
 fn journal(context: &Context) -> Result<String, Failure> {
+    context.journal()?.writable()?;
     let runs =
         context.journal()?.runs().map_err(|error| Failure::of(journal_diagnostic(&error)))?;
     let waiting = runs.iter().filter(|row| !row.status().is_final()).count();
@@ -124,11 +211,15 @@ fn key(context: &Context) -> Result<String, Failure> {
     Ok("readable by its owner alone".to_owned())
 }
 
-fn worlds(context: &Context) -> Result<String, Failure> {
+/// Whether the files of the worlds are databases; `thoroughly` opens each of them, which takes a while.
+fn worlds(context: &Context, thoroughly: bool) -> Result<String, Failure> {
     let worlds = context.home()?.worlds();
     let names = worlds.names();
     for name in &names {
-        worlds.stored(name)?;
+        match thoroughly {
+            true => drop(worlds.stored(name)?),
+            false => worlds.look(name)?,
+        }
     }
     Ok(format!("{} stored", names.len()))
 }

@@ -1,10 +1,12 @@
-//! `piton inbox`: gates that wait for people.
+//! `piton inbox`: gates that wait for people, and doubts that only people can settle.
 
 use clap::Args;
+use piton_core::status::RunStatus;
 
 use crate::context::Context;
-use crate::failure::{Outcome, exit};
-use crate::{console, gates, views};
+use crate::doubts::DoubtView;
+use crate::failure::{Failure, Outcome, exit};
+use crate::{console, doubts, gates, views};
 
 /// List what waits for a decision, with the commands that decide it
 #[derive(Args)]
@@ -25,7 +27,8 @@ pub(crate) fn run(context: &Context, args: &InboxArgs) -> Outcome {
         console::document(&items);
         return Ok(exit::DONE);
     }
-    if items.is_empty() {
+    let in_doubt = in_doubt(context, args)?;
+    if items.is_empty() && in_doubt.is_empty() {
         console::err("nothing waits for a decision");
     }
     for (item, (row, gate)) in items.iter().zip(&open) {
@@ -51,5 +54,21 @@ pub(crate) fn run(context: &Context, args: &InboxArgs) -> Outcome {
         console::out(&format!("  {}", item.approve_with));
         console::out(&format!("  {}", item.reject_with));
     }
+    doubts::show(&in_doubt);
     Ok(exit::DONE)
+}
+
+/// What a person has to settle besides gates.
+fn in_doubt(context: &Context, args: &InboxArgs) -> Result<Vec<DoubtView>, Failure> {
+    let journal = context.journal()?;
+    let rows = match &args.run {
+        Some(prefix) => vec![journal.find(prefix)?],
+        // A child is shown with the run that waits for it.
+        None => journal.runs()?.into_iter().filter(|row| row.summary.parent.is_none()).collect(),
+    };
+    let mut found = Vec::new();
+    for row in rows.iter().filter(|row| row.status() == RunStatus::Stuck) {
+        found.extend(doubts::of_run(context, journal.as_ref(), row)?);
+    }
+    Ok(found)
 }

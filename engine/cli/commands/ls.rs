@@ -45,7 +45,10 @@ pub(crate) fn run(context: &Context, args: &LsArgs) -> Outcome {
                     None => row.runbook.clone(),
                 },
                 row.name.clone().unwrap_or_default(),
-                row.status().to_string(),
+                match row.copy {
+                    true => format!("{} (copy)", row.status()),
+                    false => row.status().to_string(),
+                },
                 views::moment(row.summary.updated_at),
                 views::waiting_words(&row.summary.waiting_for()),
             ]

@@ -76,7 +76,7 @@ pub(crate) fn load(context: &Context) -> Result<(), Failure> {
 }
 
 /// `PITON_MODELS`, else `models` in the home.
-fn folder(context: &Context) -> Result<PathBuf, Failure> {
+pub(crate) fn folder(context: &Context) -> Result<PathBuf, Failure> {
     match env::var_os("PITON_MODELS").filter(|value| !value.is_empty()) {
         Some(folder) => Ok(PathBuf::from(folder)),
         None => Ok(context.home()?.folder().join("models")),

@@ -67,6 +67,7 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
     };
     let runbook = Runbook::load(given)?;
     runbook.check()?;
+    context.journal()?.writable()?;
     let in_sandbox = args.sandbox.is_some();
     let declaration = runbook.program.declaration();
     let file = args.params_file.as_ref();

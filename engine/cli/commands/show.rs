@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::context::Context;
+use crate::doubts::{self, DoubtView};
 use crate::failure::{Outcome, exit};
 use crate::views::{self, RunView};
 use crate::{console, render};
@@ -36,6 +37,8 @@ struct ShowView {
     artifacts: Vec<Artifact>,
     program: Program,
     error: Option<Diagnostic>,
+    /// What a person has to settle.
+    doubts: Vec<DoubtView>,
 }
 
 #[derive(Serialize)]
@@ -60,16 +63,20 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     let journal = context.journal()?;
     let row = journal.find(&args.run)?;
     let report = Report::load(journal.as_ref(), &row.run)?;
-    match context.json {
-        true => console::document(&view(RunView::from(&row), report)),
-        false => show(&report),
+    let in_doubt = doubts::of_run(context, journal.as_ref(), &row)?;
+    if context.json {
+        console::document(&view(RunView::from(&row), report, in_doubt));
+    } else {
+        show(&report);
+        doubts::show(&in_doubt);
     }
     Ok(exit::DONE)
 }
 
-fn view(run: RunView, report: Report) -> ShowView {
+fn view(run: RunView, report: Report, doubts: Vec<DoubtView>) -> ShowView {
     ShowView {
         run,
+        doubts,
         title: report.title,
         world: report.world,
         children: report.children,

@@ -2,19 +2,19 @@
 
 use clap::Args;
 use piton_core::diagnostic::Diagnostic;
-use piton_core::gate;
 use piton_core::key::Key;
-use piton_core::ports::{Holder, Journal, OpenGate, RunRow};
+use piton_core::ports::{Holder, Journal, OpenGate, RunId, RunRow};
 use piton_core::status::{Reason, RunStatus};
 use piton_core::time::Timestamp;
-use piton_script::Program;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::diagnosis::{Diagnosis, Situation, Verdict};
+use crate::doubts::{self, DoubtView};
 use crate::failure::{Failure, Outcome, exit};
 use crate::gates::{self, Directory, InboxItem};
 use crate::views::RunView;
-use crate::{clocks, console, views};
+use crate::{console, views};
 
 /// Say what a run waits for, who can act, and with which command
 #[derive(Args)]
@@ -34,7 +34,9 @@ struct StatusView {
     locks: Vec<String>,
     /// What somebody can do, in the order that makes sense.
     actions: Vec<Action>,
-    would_resume: WouldResume,
+    /// What a person has to settle, with what AWS has.
+    doubts: Vec<DoubtView>,
+    would_resume: Diagnosis,
     error: Option<Diagnostic>,
 }
 
@@ -47,27 +49,24 @@ struct Action {
     command: String,
 }
 
-#[derive(Serialize)]
-struct WouldResume {
-    /// Nothing that can be seen from here stands in the way; credentials are not tried.
-    cleanly: bool,
-    problems: Vec<String>,
-    /// A resume would wait again at once.
-    still_waits: bool,
-}
-
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
     let journal = context.journal()?;
     let row = journal.find(&args.run)?;
     let open = journal.open_gates(&row.run)?;
+    let mut situation = Situation::look(context, true)?;
+    let heads = |run: &RunId| journal.find(&run.0).ok().map(|row| row.head.hash);
+    let (would_resume, _) = situation.diagnose(&row, true, &heads)?;
+    situation.keep();
+    let doubts = doubts::of_run(context, journal.as_ref(), &row)?;
     let view = StatusView {
         run: RunView::from(&row),
         since: row.summary.updated_at,
         holder: row.holder.clone(),
         locks: locks(journal.as_ref(), &row)?,
-        actions: actions(context, &row, &open)?,
-        would_resume: would_resume(context, &row, &open)?,
+        actions: actions(context, &row, &open, &doubts)?,
+        doubts,
+        would_resume,
         error: row.summary.error.clone(),
     };
     match context.json {
@@ -89,23 +88,38 @@ fn show(row: &RunRow, view: &StatusView) {
     if let Some(error) = &view.error {
         console::out(&format!("{}: {}", error.code, error.message));
     }
+    view.doubts.iter().for_each(DoubtView::show);
     for action in &view.actions {
         let since =
             action.since.map_or_else(String::new, |at| format!(" since {}", views::moment(at)));
         console::out(&format!("{}{since}, for {}:", action.what, action.who));
         console::out(&format!("  {}", action.command));
     }
-    if !row.status().is_final() && view.holder.is_none() {
-        match (view.would_resume.cleanly, view.would_resume.still_waits) {
-            (true, false) => console::out("a resume would go on now"),
-            (true, true) => console::out("a resume would wait again"),
-            (false, _) => {
-                console::out("a resume would be refused:");
-                for problem in &view.would_resume.problems {
-                    console::out(&format!("  {problem}"));
-                }
-            }
-        }
+    show_diagnosis(&view.would_resume, &view.actions);
+}
+
+fn show_diagnosis(diagnosis: &Diagnosis, told: &[Action]) {
+    let heading = match diagnosis.verdict {
+        Verdict::Ended => return,
+        Verdict::GoesOn | Verdict::Ends | Verdict::Cancels => "a resume would go on now:",
+        Verdict::Waits => "a resume would wait again:",
+        Verdict::Fails => "a resume would fail:",
+        Verdict::Mismatch => "a resume would stop at a mismatch:",
+        Verdict::Held => "a resume would be refused now:",
+        _ => "a resume would be refused, or go no further:",
+    };
+    console::out(heading);
+    if diagnosis.would.is_empty() {
+        console::out(&console::printable(&format!("  {}", diagnosis.reason)));
+    }
+    for would in &diagnosis.would {
+        let place = would.file.as_ref().zip(would.line);
+        let place = place.map_or_else(String::new, |(file, line)| format!(" ({file}:{line})"));
+        console::out(&console::printable(&format!("  {}{place}", would.what)));
+    }
+    let is_new = |command: &&String| told.iter().all(|action| action.command != **command);
+    for command in diagnosis.next.iter().filter(is_new) {
+        console::out(&format!("  {command}"));
     }
 }
 
@@ -142,10 +156,23 @@ fn settle(
     Ok(())
 }
 
-fn actions(context: &Context, row: &RunRow, open: &[OpenGate]) -> Result<Vec<Action>, Failure> {
+fn actions(
+    context: &Context,
+    row: &RunRow,
+    open: &[OpenGate],
+    doubts: &[DoubtView],
+) -> Result<Vec<Action>, Failure> {
     let run = row.run.0.as_str();
     let mut actions = Vec::new();
     settle(context, row, open, &mut actions)?;
+    for doubt in doubts {
+        actions.extend(doubt.ways.iter().map(|way| Action {
+            what: format!("{} is in doubt: {}", doubt.operation, way.when),
+            since: Some(doubt.since),
+            who: "anybody who can look in AWS".to_owned(),
+            command: way.command.clone(),
+        }));
+    }
     let go_on = match row.status() {
         RunStatus::Compensating | RunStatus::Stuck if row.summary.rolled_back_by.is_some() => {
             Some(views::go_on(row))
@@ -179,11 +206,6 @@ fn remedy(context: &Context, row: &RunRow, reason: &Reason) -> Option<Action> {
             "whoever holds them",
             command.clone(),
         ),
-        Reason::Doubt { key, operation, .. } => (
-            format!("{operation} is in doubt"),
-            "anybody who can look in AWS",
-            resolve(key, "--retry"),
-        ),
         Reason::NotTakenBack { key, what, .. } => (
             format!("{what} was not taken back; it may be left as it is"),
             "anybody who can look in AWS",
@@ -192,66 +214,4 @@ fn remedy(context: &Context, row: &RunRow, reason: &Reason) -> Option<Action> {
         _ => return None,
     };
     Some(Action { what, since: Some(row.summary.updated_at), who: who.to_owned(), command })
-}
-
-fn would_resume(
-    context: &Context,
-    row: &RunRow,
-    open: &[OpenGate],
-) -> Result<WouldResume, Failure> {
-    let mut problems = Vec::new();
-    if let Some(holder) = &row.holder {
-        problems.push(format!("process {} on {} drives it", holder.pid, holder.host));
-    }
-    if let Some(by) = &row.summary.rolled_back_by {
-        problems.push(format!("run {by} takes it back"));
-    }
-    let attempts_again = matches!(row.summary.reason, Some(Reason::NotTakenBack { .. }));
-    match row.status() {
-        RunStatus::Stuck if attempts_again => {}
-        RunStatus::Stuck => problems.push("a doubt is not settled".to_owned()),
-        RunStatus::Mismatch => problems.push("its script asks for something else".to_owned()),
-        _ => {}
-    }
-    let journal = context.journal()?;
-    let files = journal.program(&row.program)?;
-    if let Err(diagnostics) = Program::from_files(&row.runbook, files) {
-        problems.extend(diagnostics.into_iter().map(|diagnostic| diagnostic.message));
-    }
-    let home = context.home()?;
-    let mut now = clocks::machine_now();
-    match &row.summary.world {
-        Some(name) => match home.worlds().stored(name) {
-            Ok(world) => now = clocks::timestamp(world.sandbox.now()?),
-            Err(_) => problems.push(format!("its world {name} is gone")),
-        },
-        None => problems.extend(context.accounts().err().map(|failure| failure.message())),
-    }
-    if !journal.sealed(&row.run)?.is_empty() && !home.key_path().is_file() {
-        problems
-            .push(format!("{} is gone, and secrets are sealed with it", home.key_path().display()));
-    }
-    let still_waits = |reason: &Reason| match reason {
-        Reason::Gates => {
-            open.iter().all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none())
-        }
-        // A virtual clock waits for nothing but people.
-        Reason::Child { run, .. } => journal.open_gates(run).is_ok_and(|open| {
-            !open.is_empty()
-                && open
-                    .iter()
-                    .all(|gate| gate::verdict(&gate.request, &gate.decisions, now).is_none())
-        }),
-        Reason::Lock { name, .. } => {
-            journal.locks().is_ok_and(|held| held.iter().any(|lock| lock.name == *name))
-        }
-        Reason::Timer { until, .. } => row.summary.world.is_none() && *until > now,
-        _ => false,
-    };
-    let reasons = row.summary.reasons();
-    Ok(WouldResume {
-        cleanly: problems.is_empty() && !row.status().is_final(),
-        problems,
-        still_waits: !reasons.is_empty() && reasons.iter().all(still_waits),
-    })
 }

@@ -46,6 +46,7 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
             ("started", json!({"runbook": runbook, "title": title, "world": world}))
         }
         EventKind::Resumed { recorded } => ("resumed", json!({"recorded": recorded})),
+        EventKind::Edited(edited) => ("edited", json!(edited)),
         EventKind::Bound { account, principal } => {
             ("bound", json!({"account": account.to_string(), "principal": principal}))
         }
@@ -64,7 +65,7 @@ fn describe(kind: &EventKind) -> Option<(&'static str, Value)> {
                 "key": key, "count": count, "failed": failed, "ok": ok, "took_ms": took.millis(),
             }),
         ),
-        EventKind::Calling { key, account, service, operation } => (
+        EventKind::Calling { key, account, service, operation, place: _ } => (
             "calling",
             json!({
                 "key": key, "account": account.to_string(), "service": service,

@@ -167,6 +167,12 @@ impl EventSink for Lines {
             EventKind::Resumed { recorded } => {
                 self.screen.line(&format!("run {} goes on after {recorded} entries", event.run));
             }
+            EventKind::Edited(edited) => {
+                self.screen.line("the script is an edited one from here on");
+                for left in &edited.left {
+                    self.screen.line(&format!("left: {} at {}", left.what, left.key));
+                }
+            }
             EventKind::Bound { account, principal } => self.screen.line(&format!(
                 "{account} is {} in {}",
                 principal.stable_arn(),

@@ -10,6 +10,7 @@ mod finder;
 mod look;
 mod states;
 mod template;
+mod tokens;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -18,11 +19,12 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use finder::{Finder, Found, Then};
+pub use finder::{Creator, CreatorName, Finder, Found, Then};
 pub(crate) use look::normal;
 pub use look::{FieldChange, Look, Standing, Thing};
 pub use states::{Stage, States};
 pub use template::{part, places};
+pub use tokens::{TokenWindow, token_window};
 pub use undo::{Inverse, Recorded};
 
 /// What a repeated call does.
@@ -87,6 +89,14 @@ pub struct Reviewed {
     /// the token has expired.
     #[serde(default)]
     pub find: Option<Finder>,
+    /// For the class `token`: the same call again leaves the same state, also when AWS has forgotten
+    /// the token.
+    #[serde(default)]
+    pub ageless: bool,
+    /// AWS refuses the call while what an earlier one began is under way: before it is repeated, the
+    /// state in `states` has to be at rest.
+    #[serde(default)]
+    pub in_turn: bool,
     /// Why the class is what it is, where that is not obvious.
     #[serde(default)]
     pub why: Option<String>,
@@ -180,7 +190,8 @@ macro_rules! reviewed_services {
         /// The script's names of the services that have a reviewed table.
         pub const SERVICES: &[&str] = &[$($service),*];
 
-        /// Services of which only some operations are reviewed: those that runbooks here call.
+        /// Services of which only some operations are reviewed: those that runbooks here call, and those that
+        /// the sandbox has.
         pub const PARTLY: &[&str] = &[$($partly),*];
 
         fn table(service: &str) -> Option<&'static BTreeMap<String, Reviewed>> {
@@ -260,6 +271,12 @@ pub fn token_member<'a>(
         Some(reviewed) => reviewed.token_member.as_deref().or(flagged),
         None => flagged,
     }
+}
+
+/// Whether a call may be sent again at once and blindly when nobody knows what became of it.
+pub fn may_repeat(service: &str, operation: &str, class: Class) -> bool {
+    let in_turn = reviewed(service, operation).is_some_and(|row| row.in_turn);
+    matches!(class, Class::Read | Class::Token | Class::Put) && !in_turn
 }
 
 const READ_PREFIXES: [&str; 9] = [

@@ -24,7 +24,7 @@ pub struct Place {
     pub column: usize,
     /// Column after the last character of the token.
     pub end_column: usize,
-    /// The line's text, for the snippet.
+    /// The line's text, for the snippet; nothing of a line too long to be shown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source_line: String,
 }
@@ -218,6 +218,20 @@ codes! {
     NotTakenBack = "PT0411",
     /// The run is being taken back, or was.
     TakenBack = "PT0412",
+    /// An edited script leaves something, or approvals, that nobody accepted.
+    NotAccepted = "PT0413",
+    /// The machine's clock is before what the run recorded last.
+    ClockBack = "PT0419",
+    /// The run goes on in another home.
+    HandedOver = "PT0420",
+    /// The home is a copy of another one.
+    CopiedHome = "PT0421",
+    /// The run is only kept to be read.
+    ReadOnlyCopy = "PT0422",
+    /// The home is on a network file system.
+    NetworkHome = "PT0423",
+    /// A capsule that this home does not take in.
+    NotAdmitted = "PT0424",
     /// Credentials are missing or expired.
     Credentials = "PT0501",
     /// An alias is somebody else than it was.
@@ -238,6 +252,8 @@ codes! {
     Template = "PT0701",
     /// A world or fault of the sandbox is wrong.
     World = "PT0801",
+    /// A rehearsal whose crashed runs come to another end, or whose run comes to none.
+    RehearsalDiffers = "PT0802",
     /// A bug in Piton.
     Bug = "PT0901",
 }

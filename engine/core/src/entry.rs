@@ -160,12 +160,18 @@ bodies! {
     "resumed" Resumed(Resumed),
     /// What failed is to be attempted again.
     "retried" Retried(Retried),
+    /// The run goes on with an edited script.
+    "edited" Edited(Edited),
     /// Somebody asked the run to end.
     "cancelled" Cancelled(Cancelled),
     /// The run ended.
     "ended" Ended(Ended),
     /// Another run takes back what this one did.
     "rolled_back" RolledBack(RolledBack),
+    /// The run goes on in another home from here.
+    "handed_over" HandedOver(HandedOver),
+    /// This home goes on with it.
+    "taken_over" TakenOver(TakenOver),
 }
 
 impl Body {
@@ -183,9 +189,12 @@ impl Body {
                 | Self::Suspended(_)
                 | Self::Resumed(_)
                 | Self::Retried(_)
+                | Self::Edited(_)
                 | Self::Cancelled(_)
                 | Self::Ended(_)
                 | Self::RolledBack(_)
+                | Self::HandedOver(_)
+                | Self::TakenOver(_)
         )
     }
 }
@@ -369,6 +378,16 @@ pub struct Settled {
     /// Who; absent when the engine found it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// When a person settled it; the entry is made when a run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+impl Settled {
+    /// What the engine settled by itself.
+    pub fn by_engine(how: Settlement, reason: impl Into<String>) -> Self {
+        Self { how, reason: reason.into(), by: None, at: None }
+    }
 }
 
 /// How a doubt is settled.
@@ -384,6 +403,14 @@ pub enum Settlement {
     Retry,
     /// Go on without it: the call answers nothing.
     Skip,
+    /// The engine looked for what the call did and goes on with that: the outcome has it.
+    Found {
+        /// What was found; absent when that it is gone is what the call was for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// The engine sends it again as it was, which has no second effect.
+    Repeat,
 }
 
 /// See [`Body::StepOpened`]. The entry's key is the step's path with the number 0 of its parent.
@@ -483,7 +510,7 @@ pub enum WaitResult {
 /// See [`Body::Sampled`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampled {
-    /// `now`, `uuid` or `random_password`.
+    /// `now`, `uuid`, `anchor` or `random_password`.
     pub source: String,
     /// What was drawn; a handle for a password.
     pub value: Value,
@@ -677,6 +704,58 @@ pub struct BranchVoid {
     pub from_seq: u64,
 }
 
+/// See [`Body::Edited`]. Every recorded entry that is not in `left` is one that the edited script asks
+/// for in the same place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    /// Digest of the program until now.
+    pub from: Digest,
+    /// Digest of the program from now on.
+    pub to: Digest,
+    /// Where it was read from, as the person named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Who, as far as known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Principal>,
+    /// Gates that were approved for an earlier script: that person says that they stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands: Vec<String>,
+    /// Recorded entries that the edited script does not ask for, void from now on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
+    /// Open gates among them: nobody waits there any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
+}
+
+impl Edited {
+    /// An edit that leaves nothing.
+    pub fn plain(from: Digest, to: Digest) -> Self {
+        let (stands, left, withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+        Self { from, to, source: None, by: None, stands, left, withdrawn }
+    }
+}
+
+/// Entries of one branch that an edited script leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Path of the branch; empty outside of branches.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub branch: String,
+    /// The first of them.
+    pub from_seq: u64,
+    /// The last of them.
+    pub to_seq: u64,
+    /// Key of the first.
+    pub key: Key,
+    /// What they are, in words.
+    pub what: String,
+    /// They changed something in AWS, which stays as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub effect: bool,
+}
+
 /// See [`Body::Cancelled`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cancelled {
@@ -742,4 +821,24 @@ pub enum RollbackStage {
     Done,
     /// Somebody ended it before its end.
     GivenUp,
+}
+
+/// See [`Body::HandedOver`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Id of the capsule that carries the run.
+    pub capsule: String,
+    /// Host that handed it over.
+    pub host: String,
+}
+
+/// See [`Body::TakenOver`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// Id of the capsule that carried the run.
+    pub capsule: String,
+    /// Host that took it over.
+    pub host: String,
+    /// Version of Piton that took it over.
+    pub version: String,
 }

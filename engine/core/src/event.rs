@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::account::{AccountRef, Principal};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::entry::Edited;
 use crate::gate::{Decision, GateResult};
 use crate::key::Key;
 use crate::ports::{AwsError, OpenGate, RunId};
@@ -44,6 +45,8 @@ pub enum EventKind {
         /// Entries that are answered from the journal.
         recorded: u64,
     },
+    /// The run goes on with an edited script.
+    Edited(Box<Edited>),
     /// An alias proved who it is.
     Bound {
         /// The account.
@@ -103,6 +106,8 @@ pub enum EventKind {
         service: String,
         /// Operation.
         operation: String,
+        /// Where the script makes the call; absent for calls that no script makes.
+        place: Option<Place>,
     },
     /// A call has its outcome on disk.
     Called {

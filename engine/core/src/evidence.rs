@@ -66,8 +66,8 @@ pub enum Flaw {
     /// Entries at the end are missing.
     #[error("entries after {0} are missing, or the digest of the end was changed")]
     End(u64),
-    /// The files are not the program that the run was started with.
-    #[error("the files are not the program that the run was started with")]
+    /// The files are not the program that the entries name.
+    #[error("the files are not the program that the run was started with, or edited to")]
     Program,
     /// An entry that is what was appended does not follow from the ones before.
     #[error("entry {seq} cannot be read: {reason}")]
@@ -98,7 +98,9 @@ impl Evidence {
             entries.extend(chunk.into_iter().map(Row::of));
         }
         let head = entries.last().map_or(Head::EMPTY.hash, |row| row.hash);
-        let files = journal.program(&row.program)?;
+        // What cannot be read is told by whoever verifies.
+        let named = named_program(&entries).ok().flatten().unwrap_or(row.program);
+        let files = journal.program(&named)?;
         Ok(Self { format: FORMAT, run: row.run, labels: row.labels, files, entries, head })
     }
 
@@ -122,13 +124,10 @@ impl Evidence {
         if head.hash != self.head {
             return Err(Flaw::End(head.seq));
         }
-        let started = self.entries.first().map(Row::stored).transpose()?;
-        match started.map(|stored| stored.entry.body) {
-            Some(Body::Started(started)) if started.program == program_digest(&self.files) => {
-                Ok(())
-            }
-            Some(Body::Started(_)) => Err(Flaw::Program),
-            _ => Err(Flaw::Entry(1)),
+        match named_program(&self.entries)? {
+            Some(program) if program == program_digest(&self.files) => Ok(()),
+            Some(_) => Err(Flaw::Program),
+            None => Err(Flaw::Entry(1)),
         }
     }
 
@@ -150,8 +149,12 @@ impl Evidence {
                 seq: stored.seq,
                 reason: illegal.to_string(),
             })?;
-            if let Body::Started(started) = &entry.body {
-                row = Some((started.runbook.clone(), started.name.clone(), started.program));
+            match (&entry.body, &mut row) {
+                (Body::Started(started), _) => {
+                    row = Some((started.runbook.clone(), started.name.clone(), started.program));
+                }
+                (Body::Edited(edited), Some((_, _, program))) => *program = edited.to,
+                _ => {}
             }
         }
         let (Some(summary), Some((runbook, name, program))) = (summary, row) else {
@@ -159,7 +162,7 @@ impl Evidence {
         };
         let head = Head { seq: self.entries.len() as u64, hash: self.head };
         let (run, labels) = (self.run.clone(), self.labels.clone());
-        Ok(RunRow { run, runbook, name, labels, program, summary, head, holder: None })
+        Ok(RunRow { run, runbook, name, labels, program, summary, head, holder: None, copy: false })
     }
 
     /// The entries, read.
@@ -181,6 +184,19 @@ impl Row {
         let entry = Entry { key: self.key.clone(), at: Timestamp::from_millis(self.at), body };
         Ok(StoredEntry { seq: self.seq, hash: self.hash, entry, text: self.body.clone() })
     }
+}
+
+/// The digest of the program that entries name: the one of the start, or of the last edit.
+fn named_program(entries: &[Row]) -> Result<Option<Digest>, Flaw> {
+    let mut program = None;
+    for row in entries.iter().filter(|row| row.kind == "started" || row.kind == "edited") {
+        match row.stored()?.entry.body {
+            Body::Started(started) if row.seq == 1 => program = Some(started.program),
+            Body::Edited(edited) if program.is_some() => program = Some(edited.to),
+            _ => {}
+        }
+    }
+    Ok(program)
 }
 
 /// The digest over names and contents of a program's files.

@@ -14,7 +14,7 @@
 //! - [`compensation`]: what takes a run back, from its entries alone.
 //! - [`account`]: aliases, derived accounts, principals. [`secret`]: handles for what is not stored.
 //! - [`canonical`]: one text for one value, digests and field-level differences.
-//! - [`evidence`]: a run as a document that proves itself.
+//! - [`evidence`]: a run as a document that proves itself. [`limits`]: how large a journal may become.
 //! - [`diagnostic`]: errors as data. [`event`]: what a run tells while it goes on.
 //! - [`time`]: moments and durations. [`ports`]: the whole outside world.
 
@@ -28,6 +28,7 @@ pub mod event;
 pub mod evidence;
 pub mod gate;
 pub mod key;
+pub mod limits;
 pub mod ports;
 pub mod reader;
 pub mod replay;

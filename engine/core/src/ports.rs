@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,8 +11,10 @@ use crate::account::{AccountRef, Principal};
 use crate::canonical::Digest;
 use crate::entry::{Entry, Head, StoredEntry};
 use crate::event::RunEvent;
+use crate::evidence::Evidence;
 use crate::gate::{Decision, GateRequest};
 use crate::key::Key;
+use crate::limits::Bounds;
 use crate::status::{RunStatus, RunSummary};
 use crate::time::{Span, Timestamp};
 
@@ -105,10 +108,29 @@ pub enum CallFailure {
     },
 }
 
+/// Whether whoever makes a call may still send it.
+pub type MaySend = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// AWS, real or sandbox.
 pub trait Operations: Send + Sync {
     /// Sends one call, with the SDK's retries for throttling and 5xx.
     fn perform<'a>(&'a self, call: &'a Call) -> Pending<'a, Result<Answer, CallFailure>>;
+
+    /// Sends one call of a run that another process may take meanwhile: `may_send` is asked before
+    /// each attempt, and a call that may not be sent is [`CallFailure::Unavailable`].
+    fn perform_while<'a>(
+        &'a self,
+        call: &'a Call,
+        may_send: MaySend,
+    ) -> Pending<'a, Result<Answer, CallFailure>> {
+        Box::pin(async move {
+            if may_send() {
+                return self.perform(call).await;
+            }
+            let message = "another process took over the run".to_owned();
+            Err(CallFailure::Unavailable { message })
+        })
+    }
 
     /// Proves who an alias is, by STS GetCallerIdentity, and in which region it works. Refuses an
     /// alias that is not configured or whose pinned account differs.
@@ -224,9 +246,23 @@ pub struct RunRow {
     pub head: Head,
     /// Who drives it now, when somebody does.
     pub holder: Option<Holder>,
+    /// It is only kept to be read: it goes on in another home.
+    pub copy: bool,
 }
 
 impl RunRow {
+    /// Why the run goes on in another home, when it does: nothing is done with it here.
+    pub fn elsewhere(&self) -> Option<JournalError> {
+        let run = self.run.0.clone();
+        match &self.summary.handed_over {
+            _ if self.copy => Some(JournalError::ReadOnlyCopy(run)),
+            Some(departure) => {
+                Some(JournalError::HandedOver { run, capsule: departure.capsule.clone() })
+            }
+            None => None,
+        }
+    }
+
     /// The status as people see it: a run without a driver is interrupted, not running.
     pub fn status(&self) -> RunStatus {
         match self.summary.status {
@@ -280,6 +316,47 @@ pub enum JournalError {
     /// Another process took the run in the meantime.
     #[error("another process took over run {0}")]
     LeaseLost(String),
+    /// The run was handed over: it goes on in another home.
+    #[error("run {run} was handed over with the capsule {capsule}: it goes on where that is")]
+    HandedOver {
+        /// The run.
+        run: String,
+        /// Id of the capsule.
+        capsule: String,
+    },
+    /// The run is only kept to be read.
+    #[error("run {0} is a copy that is kept to be read: it goes on in another home")]
+    ReadOnlyCopy(String),
+    /// A run of a capsule cannot be taken in.
+    #[error("run {run} cannot be taken in: {reason}")]
+    NotAdmitted {
+        /// The run.
+        run: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The home is a copy of another one, or was moved, and nobody said which.
+    #[error("{path} is not the home that it was written as, {original}: {sign}")]
+    Copied {
+        /// The folder.
+        path: String,
+        /// The folder that it was.
+        original: String,
+        /// What shows it.
+        sign: String,
+        /// That folder still has the home.
+        is_there: bool,
+    },
+    /// The home is on a file system that other machines reach too.
+    #[error(
+        "{path} is on a network file system ({kind}), whose locks do not keep two drivers apart"
+    )]
+    NetworkHome {
+        /// The folder.
+        path: String,
+        /// The kind of file system.
+        kind: String,
+    },
     /// No such gate is open.
     #[error("run {run} has no open gate `{gate}`")]
     NoGate {
@@ -372,6 +449,25 @@ pub struct HeldLock {
     pub since: Timestamp,
 }
 
+/// A run that comes from another home.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its program and entries, verified by whoever brings it.
+    pub evidence: Evidence,
+    /// It is only to be read here.
+    pub copy: bool,
+    /// What was left for its driver, oldest first.
+    pub mail: Vec<Mail>,
+    /// Names of the locks that it holds.
+    pub locks: Vec<String>,
+    /// Sealed values, by name, readable with this home's key.
+    pub sealed: Vec<(String, Vec<u8>)>,
+    /// Entries that follow those of the evidence.
+    pub then: Vec<Entry>,
+    /// The fold over all entries.
+    pub summary: RunSummary,
+}
+
 /// Where runs are kept. Blocking: drivers call it from threads that may block.
 pub trait Journal: Send + Sync {
     /// Stores a program and a new run with its first entries, and takes the run.
@@ -395,6 +491,15 @@ pub trait Journal: Send + Sync {
 
     /// Says that the holder is alive. Refused when the lease was lost.
     fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError>;
+
+    /// Whether a lease still counts: what a driver asks before it sends a call that changes something.
+    fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
+        match self.renew(lease) {
+            Ok(()) => Ok(true),
+            Err(JournalError::LeaseLost(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 
     /// Appends entries in one durable commit, with the summary after them. Refused when the lease
     /// was lost: then nothing is written.
@@ -441,6 +546,18 @@ pub trait Journal: Send + Sync {
     /// what was appended there, or nothing when all are.
     fn verify(&self, run: &RunId) -> Result<Option<u64>, JournalError>;
 
+    /// Checks what runs are kept in, and what is kept beside the entries of one: what is damaged, in
+    /// words; nothing when all is well. The entries themselves are for [`Journal::verify`].
+    fn check(&self, run: Option<&RunId>) -> Result<Vec<String>, JournalError> {
+        let _ = run;
+        Ok(Vec::new())
+    }
+
+    /// How large the journal of one run may become.
+    fn bounds(&self) -> Bounds {
+        Bounds::DEFAULT
+    }
+
     /// The files of a program, the runbook's script first.
     fn program(&self, program: &Digest) -> Result<Vec<ProgramFile>, JournalError>;
 
@@ -482,6 +599,60 @@ pub trait Journal: Send + Sync {
 
     /// The locks that runs hold which have not ended, by name.
     fn locks(&self) -> Result<Vec<HeldLock>, JournalError>;
+
+    /// Stores a program as the one that a run has from now on, and appends entries, in one commit. The
+    /// program that it had stays stored. Refused when the lease was lost.
+    fn edit(
+        &self,
+        lease: &dyn Lease,
+        program: &Digest,
+        files: &[ProgramFile],
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError>;
+
+    /// Runs with mail that was not taken yet.
+    fn runs_with_mail(&self) -> Result<Vec<RunId>, JournalError> {
+        let mut found = Vec::new();
+        for row in self.runs()? {
+            if !self.mail(&row.run)?.is_empty() {
+                found.push(row.run);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gates that nobody closed, of every run that has some, newest run first. Whether a run still asks
+    /// anybody, its summary says: one that ended or is taken back does not.
+    fn gates_of_all(&self) -> Result<Vec<(RunId, Vec<OpenGate>)>, JournalError> {
+        let mut found = Vec::new();
+        for row in self.runs()? {
+            let open = self.open_gates(&row.run)?;
+            if !open.is_empty() {
+                found.push((row.run, open));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes in runs of another home, all of them or none. One that is here already must be a copy or
+    /// handed over, and what is here must be the beginning of what comes.
+    /// A journal that ends with its process takes nothing in.
+    fn import(&self, runs: &[Arrival]) -> Result<(), JournalError> {
+        match runs.first() {
+            None => Ok(()),
+            Some(first) => Err(JournalError::NotAdmitted {
+                run: first.evidence.run.0.clone(),
+                reason: "this journal takes no runs of other homes".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether anything may be written here: refused in a home that is a copy, or is on a network
+    /// file system.
+    fn writable(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
 
     /// Removes a run that nobody drives, and what only it used.
     fn remove(&self, run: &RunId) -> Result<(), JournalError>;

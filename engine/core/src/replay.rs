@@ -7,6 +7,8 @@
 //! entry that the driver makes ([`Machine::made`]), so that numbers, attempts and the ancestry of
 //! gates are the same live and on replay.
 
+mod leaving;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
@@ -265,9 +267,14 @@ pub struct Machine {
     attempts: HashMap<Key, u32>,
     cursor: Cursor,
     replayed: u64,
+    met: u64,
     ancestry: Digest,
     last_mutating: Option<Key>,
     retry_from: Option<u64>,
+    /// What an edited script may leave; nothing in an ordinary replay.
+    leaving: Option<Box<leaving::Leaving>>,
+    /// Calls that had their effect and were left by an edit of the script: position and words.
+    kept: HashMap<Key, (u64, String)>,
 }
 
 impl Machine {
@@ -293,9 +300,12 @@ impl Machine {
             attempts: HashMap::new(),
             cursor: Cursor::at(path),
             replayed: 0,
+            met: 0,
             ancestry,
             last_mutating: None,
             retry_from: None,
+            leaving: None,
+            kept: HashMap::new(),
         }
     }
 
@@ -307,6 +317,11 @@ impl Machine {
     /// How many entries were met.
     pub fn replayed(&self) -> u64 {
         self.replayed
+    }
+
+    /// How many of them are compared with what the script asks.
+    pub fn compared_so_far(&self) -> u64 {
+        self.met
     }
 
     /// The path of the innermost open step.
@@ -338,10 +353,13 @@ impl Machine {
     /// A bound call.
     pub fn call(&mut self, asked: &Asked<'_>) -> Result<CallStep, Stop> {
         let key = self.cursor.next_key();
-        let Some(front) = self.compared()? else {
+        self.leave_until(&key, |body| matches!(body, Body::Intent(_) | Body::Outcome(_)))?;
+        if self.compared()?.is_none() {
+            self.refuse_kept(&key, asked)?;
             let attempt = self.attempts.get(&key).copied().unwrap_or(1);
             return Ok(CallStep::Perform { key, attempt });
-        };
+        }
+        let front = self.front.as_ref().expect("there is a next entry");
         let same_key = front.entry.key.as_ref() == Some(&key);
         match &front.entry.body {
             Body::Intent(_) if same_key => self.replay_intent(key, asked),
@@ -419,6 +437,7 @@ impl Machine {
     pub fn open_step(&mut self, name: &str) -> Result<StepOpening, Stop> {
         let path = self.cursor.open_step(name);
         let key = Key::from_text(path.clone());
+        self.leave_until(&key, |body| matches!(body, Body::StepOpened(_)))?;
         let Some(front) = self.compared()? else {
             return Ok(StepOpening { path, opened_at: None });
         };
@@ -438,6 +457,7 @@ impl Machine {
         let path = self.cursor.path().to_owned();
         self.cursor.close_step();
         let key = Key::from_text(path.clone());
+        self.leave_until(&key, |body| matches!(body, Body::StepClosed(_)))?;
         let Some(front) = self.compared()? else { return Ok(Some(path)) };
         match &front.entry.body {
             Body::StepClosed(closed) if closed.path == path => {
@@ -451,6 +471,7 @@ impl Machine {
     /// A wait.
     pub fn wait(&mut self, name: &str) -> Result<WaitStep, Stop> {
         let key = self.cursor.next_key();
+        self.leave_until(&key, |body| matches!(body, Body::WaitOpened(_)))?;
         let Some(front) = self.compared()? else {
             return Ok(WaitStep::Open { key, opened: None });
         };
@@ -487,6 +508,7 @@ impl Machine {
     /// driver, which knows whether an approval is void.
     pub fn gate(&mut self, name: &str, address: &str) -> Result<GateStep, Stop> {
         let key = self.cursor.next_key();
+        self.leave_until(&key, |body| matches!(body, Body::GateOpened(_)))?;
         let Some(front) = self.compared()? else {
             return Ok(GateStep::Open { key, opened: None, decisions: Vec::new() });
         };
@@ -522,6 +544,7 @@ impl Machine {
     pub fn open_branches(&mut self, mut group: BranchesOpened) -> Result<GroupStep, Stop> {
         let key = self.cursor.next_key();
         group.branches = self.cursor.open_branches(&group.branches);
+        self.leave_until(&key, |body| matches!(body, Body::BranchesOpened(_)))?;
         let Some(front) = self.compared()? else {
             return Ok(GroupStep { key, group, opened: None, closed: None });
         };
@@ -574,6 +597,7 @@ impl Machine {
     /// A value of chance or time.
     pub fn sample(&mut self, source: &str) -> Result<SampleStep, Stop> {
         let key = self.cursor.next_key();
+        self.leave_until(&key, |body| matches!(body, Body::Sampled(_)))?;
         let Some(front) = self.compared()? else { return Ok(SampleStep::Draw(key)) };
         match &front.entry.body {
             Body::Sampled(sampled)
@@ -589,6 +613,7 @@ impl Machine {
     /// A runbook that the script calls.
     pub fn child(&mut self, asked: &AskedChild<'_>) -> Result<ChildStep, Stop> {
         let key = self.cursor.next_key();
+        self.leave_until(&key, |body| matches!(body, Body::Child(_)))?;
         let Some(front) = self.compared()? else {
             let attempt = self.attempts.get(&key).copied().unwrap_or(1);
             return Ok(ChildStep::Drive { key, attempt });
@@ -612,6 +637,7 @@ impl Machine {
     /// A lock.
     pub fn lock(&mut self, name: &str) -> Result<LockStep, Stop> {
         let key = self.cursor.next_key();
+        self.leave_until(&key, |body| matches!(body, Body::Locked(_)))?;
         let Some(front) = self.compared()? else {
             return Ok(LockStep { key, is_recorded: false });
         };
@@ -637,6 +663,7 @@ impl Machine {
 
     /// The end of the script: nothing recorded may be left over.
     pub fn finish(&mut self) -> Result<(), Stop> {
+        self.leave_the_rest()?;
         if self.compared()?.is_none() {
             return Ok(());
         }
@@ -693,7 +720,18 @@ impl Machine {
 
     /// The next entry with a place in the script, without taking it.
     fn any(&mut self) -> Result<Option<&StoredEntry>, Stop> {
-        while self.front.is_none() && !self.at_end {
+        if self.front.is_none() {
+            self.front = match self.leaving.as_mut().and_then(|leaving| leaving.ahead.pop_front()) {
+                Some(next) => Some(next),
+                None => self.read_on()?,
+            };
+        }
+        Ok(self.front.as_ref())
+    }
+
+    /// The next entry with a place in the script that is not void.
+    fn read_on(&mut self) -> Result<Option<StoredEntry>, Stop> {
+        while !self.at_end {
             let Some(next) = self.source.next_entry()? else {
                 self.at_end = true;
                 break;
@@ -701,26 +739,39 @@ impl Machine {
             let is_void =
                 self.voided.iter().any(|(first, last)| (*first..=*last).contains(&next.seq));
             if is_void {
-                match (&next.entry.body, &next.entry.key) {
-                    (Body::Intent(intent), Some(key)) => {
-                        self.attempts.insert(key.clone(), intent.attempt + 1);
-                    }
-                    (Body::Child(_), Some(key)) => {
-                        *self.attempts.entry(key.clone()).or_insert(1) += 1;
-                    }
-                    _ => {}
-                }
+                self.pass_void(&next);
             } else if next.entry.key.is_some() {
-                self.front = Some(next);
+                return Ok(Some(next));
             }
         }
-        Ok(self.front.as_ref())
+        Ok(None)
+    }
+
+    /// Keeps of a void entry what the next attempt needs to know.
+    fn pass_void(&mut self, void: &StoredEntry) {
+        match (&void.entry.body, &void.entry.key) {
+            (Body::Intent(intent), Some(key)) => {
+                self.attempts.insert(key.clone(), intent.attempt + 1);
+            }
+            (Body::Child(_), Some(key)) => {
+                *self.attempts.entry(key.clone()).or_insert(1) += 1;
+            }
+            // A retry makes no call void that succeeded: an edit of the script left it.
+            (
+                Body::Outcome(Outcome { read: None, result: CallResult::Value(_), .. }),
+                Some(key),
+            ) => {
+                self.kept.insert(key.clone(), (void.seq, "a call that an edit left".to_owned()));
+            }
+            _ => {}
+        }
     }
 
     fn take_front(&mut self) -> Result<StoredEntry, Stop> {
         self.any()?;
         let taken = self.front.take().expect("an entry was seen at the front");
         self.replayed += 1;
+        self.met += u64::from(taken.entry.body.is_compared());
         self.made(taken.seq, &taken.entry, &taken.text);
         Ok(taken)
     }
@@ -757,7 +808,7 @@ pub struct StepOpening {
 }
 
 /// A recorded entry in words.
-fn describe(body: &Body) -> String {
+pub(crate) fn describe(body: &Body) -> String {
     match body {
         Body::Intent(intent) => {
             format!("{}.{} as `{}`", intent.service, intent.operation, intent.account)

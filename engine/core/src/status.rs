@@ -4,9 +4,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::catalogue::FieldChange;
 use crate::diagnostic::Diagnostic;
-use crate::entry::{Body, BranchVoid, BranchesClosed, End, Ended, Entry, Retried, RollbackStage};
-use crate::gate::GateKind;
+use crate::entry::{
+    Body, BranchVoid, BranchesClosed, Edited, End, Ended, Entry, Retried, RollbackStage, RolledBack,
+};
+use crate::gate::{GateKind, GateRequest};
 use crate::key::Key;
 use crate::ports::RunId;
 use crate::time::Timestamp;
@@ -37,6 +40,8 @@ pub enum RunStatus {
     Cancelled,
     /// The script asked for something else than was recorded.
     Mismatch,
+    /// It goes on in another home.
+    HandedOver,
 }
 
 impl RunStatus {
@@ -54,14 +59,20 @@ impl RunStatus {
             Self::Stuck => "stuck",
             Self::Cancelled => "cancelled",
             Self::Mismatch => "mismatch",
+            Self::HandedOver => "handed_over",
         }
     }
 
-    /// Whether resuming only repeats the end.
+    /// Whether nothing goes on here: the run has ended, or goes on in another home.
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Succeeded | Self::Failed | Self::Rejected | Self::Compensated | Self::Cancelled
+            Self::Succeeded
+                | Self::Failed
+                | Self::Rejected
+                | Self::Compensated
+                | Self::Cancelled
+                | Self::HandedOver
         )
     }
 
@@ -74,6 +85,7 @@ impl RunStatus {
             Self::Stuck => 5,
             Self::Rejected => 6,
             Self::Mismatch => 7,
+            Self::HandedOver => 8,
             Self::Cancelled => 9,
         }
     }
@@ -235,6 +247,18 @@ pub struct Candidate {
     pub id: String,
     /// What AWS shows of it: the output to go on with.
     pub output: Value,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Who made it, as AWS names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Where it is not what the call asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<FieldChange>,
 }
 
 /// What a run waits for, as every command shows it.
@@ -306,10 +330,13 @@ pub struct RunSummary {
     /// The run whose script called this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<RunId>,
+    /// The hand-over that it waits behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<Departure>,
     /// The same inside of the branches that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_in: Vec<BranchVoid>,
-    /// Ranges of entries outside of branches that retries made void: first and last position.
+    /// Ranges of entries outside of branches that retries and edits made void: first and last position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub voided: Vec<(u64, u64)>,
     /// The same inside of branches.
@@ -320,7 +347,16 @@ pub struct RunSummary {
     pub withdrawn: Vec<Withdrawn>,
 }
 
-/// Entries of a branch that a retry made void.
+/// A hand-over, and where the run stood before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    /// Id of the capsule.
+    pub capsule: String,
+    /// The status that whoever takes it over goes on from.
+    pub was: RunStatus,
+}
+
+/// Entries of a branch that a retry or an edit made void.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VoidedBranch {
     /// Path of the branch.
@@ -368,6 +404,7 @@ impl RunSummary {
             rollback_of: started.rollback_of.clone(),
             rolled_back_by: None,
             parent: started.parent.as_ref().map(|parent| parent.run.clone()),
+            handed_over: None,
             retry_in: Vec::new(),
             voided: Vec::new(),
             voided_in: Vec::new(),
@@ -384,23 +421,25 @@ impl RunSummary {
         self.updated_at = self.updated_at.max(entry.at);
         match (&entry.body, self.status) {
             (Body::Started(_), status) => return Err(illegal(status)),
-            (Body::RolledBack(rolled_back), _) => {
-                self.reason = None;
-                self.gates.clear();
-                self.rolled_back_by = Some(rolled_back.by.clone());
-                self.status = match rolled_back.stage {
-                    RollbackStage::Underway => RunStatus::Compensating,
-                    RollbackStage::Stuck | RollbackStage::GivenUp => RunStatus::Stuck,
-                    RollbackStage::Done => RunStatus::Compensated,
-                };
+            (Body::TakenOver(_), RunStatus::HandedOver) => self.take_over(),
+            (Body::TakenOver(_), status) | (_, status @ RunStatus::HandedOver) => {
+                return Err(illegal(status));
             }
+            (Body::HandedOver(handed_over), was) => self.hand_over(&handed_over.capsule, was),
+            (Body::RolledBack(rolled_back), _) => self.roll_back(rolled_back),
             // What is taken back goes on no more.
-            (Body::Resumed(_) | Body::Ended(_), status) if self.rolled_back_by.is_some() => {
+            (Body::Resumed(_) | Body::Ended(_) | Body::Edited(_), status)
+                if self.rolled_back_by.is_some() =>
+            {
                 return Err(illegal(status));
             }
             (Body::Resumed(_), status) if !status.is_final() => self.run(),
             (Body::Retried(retried), RunStatus::Failed | RunStatus::Stuck) => {
                 self.retry(retried);
+            }
+            // With another script, what failed may succeed.
+            (Body::Edited(edited), status) if status == RunStatus::Failed || !status.is_final() => {
+                self.edit(edited);
             }
             (Body::Suspended(suspended), RunStatus::Running) => {
                 self.status = suspended.reason.status();
@@ -421,19 +460,7 @@ impl RunSummary {
             (Body::BranchesClosed(closed), RunStatus::Running) => {
                 self.withdraw(entry.key.as_ref().map_or("", Key::branch), closed);
             }
-            (Body::GateOpened(gate), RunStatus::Running) => {
-                self.gates.retain(|open| open.gate.as_deref() != Some(&gate.gate));
-                self.gates.push(WaitingFor {
-                    kind: match gate.kind {
-                        GateKind::Approval => WaitingKind::Approval,
-                        GateKind::Manual => WaitingKind::Manual,
-                    },
-                    gate: Some(gate.gate.clone()),
-                    name: gate.name.clone(),
-                    until: gate.expires_at,
-                    run: None,
-                });
-            }
+            (Body::GateOpened(gate), RunStatus::Running) => self.open_gate(gate),
             (Body::GateClosed(closed), RunStatus::Running) => {
                 self.gates.retain(|open| open.gate.as_deref() != Some(&closed.gate));
             }
@@ -443,6 +470,42 @@ impl RunSummary {
             (_, status) => return Err(illegal(status)),
         }
         Ok(())
+    }
+
+    fn hand_over(&mut self, capsule: &str, was: RunStatus) {
+        self.handed_over = Some(Departure { capsule: capsule.to_owned(), was });
+        self.status = RunStatus::HandedOver;
+    }
+
+    fn take_over(&mut self) {
+        if let Some(departure) = self.handed_over.take() {
+            self.status = departure.was;
+        }
+    }
+
+    fn roll_back(&mut self, rolled_back: &RolledBack) {
+        self.reason = None;
+        self.gates.clear();
+        self.rolled_back_by = Some(rolled_back.by.clone());
+        self.status = match rolled_back.stage {
+            RollbackStage::Underway => RunStatus::Compensating,
+            RollbackStage::Stuck | RollbackStage::GivenUp => RunStatus::Stuck,
+            RollbackStage::Done => RunStatus::Compensated,
+        };
+    }
+
+    fn open_gate(&mut self, gate: &GateRequest) {
+        self.gates.retain(|open| open.gate.as_deref() != Some(&gate.gate));
+        self.gates.push(WaitingFor {
+            kind: match gate.kind {
+                GateKind::Approval => WaitingKind::Approval,
+                GateKind::Manual => WaitingKind::Manual,
+            },
+            gate: Some(gate.gate.clone()),
+            name: gate.name.clone(),
+            until: gate.expires_at,
+            run: None,
+        });
     }
 
     fn run(&mut self) {
@@ -488,6 +551,23 @@ impl RunSummary {
         self.run();
     }
 
+    fn edit(&mut self, edited: &Edited) {
+        for left in &edited.left {
+            let (from, to) = (left.from_seq, left.to_seq);
+            match left.branch.is_empty() {
+                true => self.voided.push((from, to)),
+                false => {
+                    self.voided_in.push(VoidedBranch { branch: left.branch.clone(), from, to });
+                }
+            }
+        }
+        self.gates
+            .retain(|open| !open.gate.as_ref().is_some_and(|at| edited.withdrawn.contains(at)));
+        if self.status == RunStatus::Failed {
+            self.run();
+        }
+    }
+
     fn withdraw(&mut self, by: &str, closed: &BranchesClosed) {
         let (gone, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.gates)
             .into_iter()
@@ -519,6 +599,7 @@ impl RunSummary {
     /// What the run waits for, as every command shows it.
     pub fn waiting_for(&self) -> Vec<WaitingFor> {
         match self.reason {
+            _ if self.handed_over.is_some() => Vec::new(),
             None if self.status == RunStatus::Running => self.gates.clone(),
             _ => self.reasons().iter().flat_map(|one| self.awaited(one)).collect(),
         }

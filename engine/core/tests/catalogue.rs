@@ -160,3 +160,51 @@ fn the_reviewed_token_goes_before_the_flagged_one() {
     assert_eq!(token("athena", "delete_named_query", Some("NamedQueryId")), None);
     assert_eq!(token("elsewhere", "create", Some("Token")), Some("Token"));
 }
+
+#[test]
+fn a_token_is_relied_on_only_as_long_as_it_is_known_to_be_recognised() {
+    let window = catalogue::token_window("datazone");
+    let lasts = window.lasts().unwrap();
+    assert!(window.is_open(sent_at(), sent_at()));
+    assert!(!window.is_open(sent_at(), sent_at().after(lasts)));
+    // A clock that was set back says nothing about the age of a token.
+    let before = Timestamp::from_millis(sent_at().millis() - 3_600_000);
+    assert!(!window.is_open(sent_at(), before));
+    assert!(!window.source.is_empty());
+    let lasting = catalogue::token_window("secretsmanager");
+    assert!(lasting.is_open(sent_at(), sent_at().after(lasts).after(lasts)));
+    assert_eq!((window.words().as_str(), lasting.words().as_str()), ("1h", "for good"));
+}
+
+#[test]
+fn a_candidate_is_held_against_what_the_call_asked_for() {
+    let finder = row("iam", "create_role").find.as_ref().unwrap();
+    let input = json!({
+        "RoleName": "R", "Description": "works", "MaxSessionDuration": 3600,
+        "AssumeRolePolicyDocument": "{\"Version\": \"2012-10-17\"}", "Tags": [{"Key": "k"}],
+    });
+    let role = |description: &str, seconds: u32| {
+        json!({"Role": {
+            "RoleName": "R", "Description": description, "MaxSessionDuration": seconds,
+            "AssumeRolePolicyDocument": "%7B%22Version%22%3A%222012-10-17%22%7D",
+        }})
+    };
+    assert_eq!(finder.differences(&input, &role("works", 3600)), []);
+    let differences = finder.differences(&input, &role("rests", 7200));
+    let fields: Vec<&str> = differences.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["Description", "MaxSessionDuration"]);
+    // What AWS does not show cannot differ.
+    assert_eq!(finder.differences(&input, &json!({"Role": {"RoleName": "R"}})), []);
+}
+
+#[test]
+fn a_thing_that_somebody_else_made_is_told_apart() {
+    let finder = row("glue", "create_table").find.as_ref().unwrap();
+    let by = |arn: &str| json!({"Table": {"Name": "t", "CreatedBy": arn}});
+    let role = "arn:aws:sts::1:assumed-role/Engineer/monday";
+    let again = "arn:aws:sts::1:assumed-role/Engineer/tuesday";
+    assert_eq!(finder.other_creator(&by(role), Some(again)), None);
+    assert_eq!(finder.other_creator(&by(role), None), None);
+    let other = finder.other_creator(&by("arn:aws:iam::1:user/ann"), Some(role)).unwrap();
+    assert_eq!(other.field, "Table.CreatedBy");
+}

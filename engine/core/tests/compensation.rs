@@ -249,7 +249,7 @@ fn a_refused_a_skipped_and_a_removed_call_leave_nothing_to_take_back() {
         .sends("#0", "iam.create_role", role("there"), None)
         .answers("#0", CallResult::Error(error), false)
         .sends("#1", "iam.create_role", role("skipped"), None);
-    let settled = Settled { how: Settlement::Skip, reason: "no".to_owned(), by: None };
+    let settled = Settled::by_engine(Settlement::Skip, "no");
     story.push("#1", Body::Settled(settled));
     let plan = story
         .answers("#1", CallResult::Value(Value::Null), true)

@@ -8,6 +8,8 @@ mod support;
 #[path = "entries/branches.rs"]
 mod branches;
 
+#[path = "entries/edited.rs"]
+mod edited;
 #[path = "entries/gate.rs"]
 mod gate;
 #[path = "entries/intent.rs"]

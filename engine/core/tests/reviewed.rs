@@ -15,13 +15,13 @@ use serde_json::Value;
 /// read, token, put, natural key, unsafe.
 const COUNTS: [(&str, [usize; 5]); 11] = [
     ("athena", [42, 7, 15, 11, 0]),
-    ("datazone", [83, 42, 30, 40, 0]),
-    ("glue", [150, 18, 71, 61, 14]),
-    ("iam", [72, 0, 58, 34, 16]),
-    ("lakeformation", [35, 0, 23, 12, 1]),
+    ("datazone", [83, 42, 28, 42, 0]),
+    ("glue", [150, 18, 70, 62, 14]),
+    ("iam", [72, 0, 56, 36, 16]),
+    ("lakeformation", [35, 0, 22, 13, 1]),
     ("ram", [15, 17, 4, 0, 0]),
-    ("redshift", [49, 0, 46, 42, 8]),
-    ("redshift_data", [9, 2, 1, 0, 0]),
+    ("redshift", [49, 0, 44, 44, 8]),
+    ("redshift_data", [9, 2, 0, 1, 0]),
     ("redshift_serverless", [30, 1, 13, 19, 2]),
     ("secretsmanager", [9, 4, 13, 0, 0]),
     ("sts", [11, 0, 0, 0, 0]),
@@ -147,6 +147,12 @@ impl<'a> Check<'a> {
             if !is_text || flagged.is_some() {
                 self.say(format!("{member} is no member for a token, or is flagged anyway"));
             }
+        }
+        if row.ageless && row.class != Class::Token {
+            self.say("only a token ages");
+        }
+        if row.in_turn && (row.class != Class::Put || row.states.is_none()) {
+            self.say("only a put that has states waits for its turn");
         }
         if row.class == Class::NaturalKey && row.find.is_none() {
             self.say("no search");
@@ -311,15 +317,31 @@ impl<'a> Check<'a> {
         };
         let found = Roots { found: Some(candidate), ..called };
         for (path, template) in &find.matches {
-            match self.at(candidate, path) {
-                None => self.say(format!("a candidate has no {path}")),
-                Some(shape) => self.template(shape, template, found, path),
+            match (self.at(candidate, path), template) {
+                (None, _) => self.say(format!("a candidate has no {path}")),
+                (Some(shape), Value::Array(any)) => {
+                    any.iter().for_each(|one| self.template(shape, one, found, path));
+                }
+                (Some(shape), one) => self.template(shape, one, found, path),
             }
+        }
+        for path in find.has.iter().chain(find.leaving.keys()) {
+            if self.at(candidate, path).is_none() {
+                self.say(format!("a candidate has no {path}"));
+            }
+        }
+        if !find.leaving.is_empty() && !find.gone_is_done {
+            self.say("only what is removed is on its way out");
         }
         if let Some(path) = &find.created
             && self.at(candidate, path).is_none_or(|shape| shape.kind != ShapeKind::Timestamp)
         {
             self.say(format!("{path} is no time of a candidate"));
+        }
+        if let Some(creator) = &find.creator
+            && self.at(candidate, &creator.path).is_none()
+        {
+            self.say(format!("a candidate has no {}", creator.path));
         }
         if let Some(path) = &find.id
             && self.at(candidate, path).is_none()

@@ -4,6 +4,7 @@
 //! which opens the same, at first empty, journal each time, as another process would. Use
 //! [`every_case!`](crate::every_case) to make a test of each case.
 
+mod arrivals;
 mod branches;
 mod entries;
 mod fixtures;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use piton_core::ports::Journal;
 
+pub use arrivals::*;
 pub use branches::*;
 pub use entries::*;
 pub use gates::*;
@@ -48,6 +50,7 @@ macro_rules! every_case {
         $each!(of_many_only_one_takes_a_run);
         $each!(whoever_looks_keeps_nobody_from_a_run);
         $each!(open_gates_come_in_the_order_they_opened);
+        $each!(gates_of_all_runs_come_with_their_answers);
         $each!(an_answer_needs_an_open_gate);
         $each!(a_gate_that_opens_again_forgets_its_answers);
         $each!(a_retry_makes_gates_void);
@@ -64,7 +67,11 @@ macro_rules! every_case {
         $each!(a_program_is_kept_as_it_was);
         $each!(sealed_values_are_kept_by_name);
         $each!(a_run_is_removed_with_what_only_it_used);
+        $each!(an_edited_program_is_the_one_of_the_run);
         $each!(a_driven_run_is_not_removed);
         $each!(a_run_is_stored_once);
+        $each!(a_run_that_was_handed_over_goes_on_elsewhere_alone);
+        $each!(a_run_that_is_kept_to_be_read_asks_and_takes_nothing);
+        $each!(only_what_follows_is_taken_in);
     };
 }

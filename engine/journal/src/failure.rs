@@ -5,7 +5,7 @@ use std::path::Path;
 
 use piton_core::gate::Refusal;
 use piton_core::ports::JournalError;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// A failure inside the crate, before it is known which file it is about.
 #[derive(Debug)]
@@ -44,6 +44,25 @@ impl Failure {
             Self::Damaged(reason) => unreadable(path, reason),
             Self::Sqlite(error) => sqlite_words(path, &error),
         }
+    }
+
+    /// What SQLite says on a full disk.
+    pub(crate) fn full_disk() -> Self {
+        Self::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None))
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
+
+    /// Whether the disk is full or reports an error: more than that nobody may write.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        let is_error = matches!(
+            self,
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        );
+        is_error || self.is_full_disk()
     }
 
     /// Whether a database that only has to be read may still open without write permission.
@@ -112,8 +131,6 @@ fn sqlite_words(path: &Path, error: &rusqlite::Error) -> JournalError {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     #[test]

@@ -1,9 +1,13 @@
 //! Open gates and their answers. The entries say all of it; two small tables say where, so that a
 //! list of open gates does not read a journal of a million entries.
 
+use std::collections::HashSet;
+
 use piton_core::entry::{Body, Retried};
 use piton_core::gate::{Decision, GateRequest};
-use piton_core::ports::{Mail, OpenGate, RunId};
+use piton_core::key::Key;
+use piton_core::ports::{JournalError, Mail, OpenGate, RunId};
+use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{head, signed, unsigned};
@@ -53,46 +57,109 @@ pub(crate) fn keep(
             execute("UPDATE gates SET closed = ?3 WHERE run = ?1 AND gate = ?2", gate)
         }),
         Body::Retried(retried) => forget_voided(connection, run, retried),
+        Body::Edited(edited) => edited.left.iter().try_for_each(|left| {
+            forget(connection, run, &left.branch, (left.from_seq, left.to_seq))
+        }),
         _ => Ok(()),
     }
 }
 
 /// What a retry made void did not happen: gates opened there are gone, closed there are open.
 fn forget_voided(connection: &Connection, run: &RunId, retried: &Retried) -> Result<(), Failure> {
-    let to = signed(retried.to_seq);
-    let ours = runs::in_branch("gate", "?4");
     let inside = retried.branches.iter().map(|void| (void.branch.as_str(), void.from_seq));
     for (branch, from) in std::iter::once(("", retried.from_seq)).chain(inside) {
-        for sql in [
-            "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
-            "DELETE FROM gates WHERE run = ?1 AND opened BETWEEN ?2 AND ?3",
-            "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
-        ] {
-            connection.prepare_cached(&format!("{sql} AND {ours}"))?.execute(params![
-                run.0,
-                signed(from),
-                to,
-                branch
-            ])?;
-        }
-        // A group of branches that ended there did not end: the gates it took away are back.
-        connection
-            .prepare_cached(&format!(
-                "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed IN
-                 (SELECT seq FROM entries WHERE run = ?1 AND kind = 'branches_closed'
-                  AND seq BETWEEN ?2 AND ?3 AND {})",
-                runs::in_branch("key", "?4")
-            ))?
-            .execute(params![run.0, signed(from), to, branch])?;
+        forget(connection, run, branch, (from, retried.to_seq))?;
     }
     Ok(())
 }
 
-/// The gates of a run that are open, in the order they opened. A run that ended or is
-/// taken back asks nobody.
+/// The same for the entries of one branch, from the first to the last position.
+fn forget(
+    connection: &Connection,
+    run: &RunId,
+    branch: &str,
+    (from, to): (u64, u64),
+) -> Result<(), Failure> {
+    let (from, to) = (signed(from), signed(to));
+    let ours = runs::in_branch("gate", "?4");
+    for sql in [
+        "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
+        "DELETE FROM gates WHERE run = ?1 AND opened BETWEEN ?2 AND ?3",
+        "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
+    ] {
+        let mut statement = connection.prepare_cached(&format!("{sql} AND {ours}"))?;
+        statement.execute(params![run.0, from, to, branch])?;
+    }
+    // A group of branches that ended there did not end: the gates it took away are back.
+    connection
+        .prepare_cached(&format!(
+            "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed IN
+             (SELECT seq FROM entries WHERE run = ?1 AND kind = 'branches_closed'
+              AND seq BETWEEN ?2 AND ?3 AND {})",
+            runs::in_branch("key", "?4")
+        ))?
+        .execute(params![run.0, from, to, branch])?;
+    Ok(())
+}
+
+/// The gates of every run that nobody closed, newest run first, in few queries: a list of what waits
+/// for people is asked for often. Whether a run still asks anybody, its summary says.
+pub(crate) fn open_everywhere(
+    connection: &Connection,
+) -> Result<Vec<(RunId, Vec<OpenGate>)>, Failure> {
+    let pairs = |sql: &str| -> Result<HashSet<(String, String)>, Failure> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    };
+    let answered = pairs("SELECT DISTINCT run, gate FROM answers")?;
+    let posted_to = pairs("SELECT DISTINCT run, topic FROM mail WHERE kind = 'decision'")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT gates.run, gates.opened, key, kind, at, body FROM gates
+         JOIN runs ON id = gates.run
+         JOIN entries ON entries.run = gates.run AND seq = gates.opened
+         WHERE gates.closed IS NULL ORDER BY number DESC, gates.opened",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found: Vec<(RunId, Vec<OpenGate>)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let run = RunId(row.get(0)?);
+        let seq = unsigned(row, 1)?;
+        let (kind, text): (String, String) = (row.get(3)?, row.get(5)?);
+        let body = Body::decode(&kind, &text).map_err(|error| {
+            let (run, reason) = (run.0.clone(), error.to_string());
+            JournalError::Entry { run, seq, reason }
+        })?;
+        let (Some(key), Body::GateOpened(request)) = (row.get::<_, Option<String>>(2)?, body)
+        else {
+            return Err(Failure::Damaged(format!("entry {seq} of run {run} opened no gate")));
+        };
+        let address = (run.0.clone(), request.gate.clone());
+        let mut decisions = match answered.contains(&address) {
+            true => recorded(connection, &run, &request.gate)?,
+            false => Vec::new(),
+        };
+        if posted_to.contains(&address) {
+            decisions.extend(posted(connection, &run, &request)?);
+        }
+        let opened_at = Timestamp::from_millis(row.get(4)?);
+        let gate = OpenGate { key: Key::from_text(key), opened_at, request, decisions };
+        match found.last_mut().filter(|(last, _)| *last == run) {
+            Some((_, gates)) => gates.push(gate),
+            None => found.push((run, vec![gate])),
+        }
+    }
+    Ok(found)
+}
+
+/// The gates of a run that are open, in the order they opened. A run that ended, is taken back or
+/// goes on elsewhere asks nobody.
 pub(crate) fn open(connection: &Connection, run: &RunId) -> Result<Vec<OpenGate>, Failure> {
     let summary = runs::summary(connection, run)?;
-    if summary.status.is_final() || summary.rolled_back_by.is_some() {
+    if summary.status.is_final()
+        || summary.rolled_back_by.is_some()
+        || runs::is_copy(connection, run)?
+    {
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare_cached(

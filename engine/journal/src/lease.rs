@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use piton_core::ports::{Holder, JournalError, Lease, RunId};
-use piton_core::time::{Span, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{encode, fenced_head, signed, unsigned};
@@ -17,15 +16,37 @@ use crate::open::open_private;
 use crate::runs;
 use crate::store::Store;
 
-/// How often a lock is attempted that somebody has who is not known to drive the run.
+/// How often a run is taken from whoever took it meanwhile.
 const ATTEMPTS: u32 = 50;
 
-/// Time between the attempts: taking or giving back a run is one commit.
+/// Time between looks at a lock that somebody has who is not known to drive the run.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// A holder that has said nothing for so long is replaced although its process lives: it is stopped,
-/// or its machine slept. Drivers beat every few seconds.
-const SILENCE: Span = Span::from_secs(30);
+/// How often such a lock is looked at. Taking or giving back a run is one commit, which on a busy
+/// disk waits for those of others.
+const LOOKS: u32 = 2_500;
+
+/// How often when the journal names a process that cannot be seen: it ended and another one is just
+/// taking the run, or it is in another container.
+const LOOKS_AT_UNSEEN: u32 = 250;
+
+/// A holder that has said nothing for so long, while the machine ran, is replaced although its process
+/// lives: it is stopped. Drivers beat every few seconds.
+const SILENCE: u64 = 30_000;
+
+/// A sign of life.
+pub(crate) struct Beat {
+    /// Milliseconds that the machine had been running.
+    pub(crate) at: i64,
+    /// Since which boot.
+    pub(crate) boot: String,
+}
+
+/// A sign of life now.
+pub(crate) fn beat(store: &Store) -> Beat {
+    let at = signed((store.machine.uptime)().millis());
+    Beat { at, boot: store.machine.boot.clone() }
+}
 
 /// The right to append to a run, for as long as it lives.
 pub(crate) struct FileLease {
@@ -65,7 +86,16 @@ struct Held {
     /// Number of the lock file.
     lock: u32,
     holder: Option<Holder>,
-    heartbeat: Timestamp,
+    last: Beat,
+}
+
+impl Held {
+    /// Whether the holder has been silent for long. Of another boot nothing can be said: those who
+    /// share a file over machines keep each other out.
+    fn is_silent(&self, now: &Beat) -> bool {
+        let silence = u64::try_from(now.at.saturating_sub(self.last.at)).unwrap_or_default();
+        self.last.boot == now.boot && silence > SILENCE
+    }
 }
 
 /// Takes a run that no live process has, or whose holder fell silent.
@@ -74,14 +104,16 @@ pub(crate) fn acquire(
     run: &RunId,
     holder: &Holder,
 ) -> Result<FileLease, JournalError> {
+    store.check_writable()?;
+    store.read(|connection| runs::refuse_elsewhere(connection, run))?;
     for _ in 0..ATTEMPTS {
         let held = held(store, run)?;
-        let (number, file) = match lock(store, run, held.lock) {
+        let (number, file) = match lock(store, run, held.lock, holder) {
             Ok(file) => (held.lock, file),
-            Err(JournalError::Held { .. }) if store.now().since(held.heartbeat) > SILENCE => {
+            Err(JournalError::Held { .. }) if held.is_silent(&beat(store)) => {
                 // Its lock cannot be taken from it, so the run moves to the next one. What it may
                 // still want to write is refused by the epoch.
-                (held.lock + 1, lock(store, run, held.lock + 1)?)
+                (held.lock + 1, lock(store, run, held.lock + 1, holder)?)
             }
             Err(error) => return Err(error),
         };
@@ -106,16 +138,17 @@ fn note_holder(
     held: &Held,
     number: u32,
 ) -> Result<Option<u64>, JournalError> {
-    let now = store.now().millis();
+    let Beat { at, boot } = beat(store);
     store.write(|connection, seen| {
-        // What another process wrote meanwhile is not known here.
+        // What another process wrote meanwhile is not known here; it may have handed the run over.
         seen.remove(run);
+        runs::refuse_elsewhere(connection, run)?;
         Ok(connection
             .prepare_cached(
-                "UPDATE heads SET epoch = epoch + 1, holder = ?2, heartbeat = ?3, lock = ?4
-                 WHERE run = ?1 AND lock = ?5 RETURNING epoch",
+                "UPDATE heads SET epoch = epoch + 1, holder = ?2, heartbeat = ?3, boot = ?4, lock = ?5
+                 WHERE run = ?1 AND lock = ?6 RETURNING epoch",
             )?
-            .query_row(params![run.0, encode(holder), now, number, held.lock], |row| {
+            .query_row(params![run.0, encode(holder), at, boot, number, held.lock], |row| {
                 unsigned(row, 0)
             })
             .optional()?)
@@ -131,20 +164,25 @@ pub(crate) fn first(store: &Arc<Store>, run: &RunId, lock: File) -> FileLease {
 pub(crate) fn renew(
     connection: &Connection,
     lease: &dyn Lease,
-    now: Timestamp,
+    beat: &Beat,
 ) -> Result<(), Failure> {
     fenced_head(connection, lease.run(), lease.epoch())?;
     connection
-        .prepare_cached("UPDATE heads SET heartbeat = ?2 WHERE run = ?1")?
-        .execute(params![lease.run().0, now.millis()])?;
+        .prepare_cached("UPDATE heads SET heartbeat = ?2, boot = ?3 WHERE run = ?1")?
+        .execute(params![lease.run().0, beat.at, beat.boot])?;
     Ok(())
 }
 
-/// Locks one of a run's files, or says who has it.
-pub(crate) fn lock(store: &Store, run: &RunId, number: u32) -> Result<File, JournalError> {
+/// Locks one of a run's files for a process, or says who has it.
+pub(crate) fn lock(
+    store: &Store,
+    run: &RunId,
+    number: u32,
+    us: &Holder,
+) -> Result<File, JournalError> {
     let path = lock_path(store, run, number)?;
     let file = open_private(&path, false).map_err(|error| storage(&path, &error))?;
-    for _ in 0..ATTEMPTS {
+    for look in 0..LOOKS {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {}
@@ -155,6 +193,7 @@ pub(crate) fn lock(store: &Store, run: &RunId, number: u32) -> Result<File, Jour
             file.unlock().map_err(|error| storage(&path, &error))?;
         } else if let Some(holder) =
             store.read(|connection| read_held(connection, run))?.and_then(|held| held.holder)
+            && (look >= LOOKS_AT_UNSEEN || !has_ended(&holder, us))
         {
             return Err(JournalError::Held { run: run.0.clone(), holder });
         }
@@ -165,6 +204,14 @@ pub(crate) fn lock(store: &Store, run: &RunId, number: u32) -> Result<File, Jour
     Err(JournalError::Storage(format!("a process keeps {path} locked and does not say who it is")))
 }
 
+/// Whether a process of our host is nowhere to be seen: then it is not the one that has the lock.
+fn has_ended(holder: &Holder, us: &Holder) -> bool {
+    let processes = Path::new("/proc");
+    holder.host == us.host
+        && processes.join(us.pid.to_string()).exists()
+        && !processes.join(holder.pid.to_string()).exists()
+}
+
 /// Who took a run last and did not give it back, and which lock says whether they live.
 fn held(store: &Store, run: &RunId) -> Result<Held, JournalError> {
     store
@@ -173,19 +220,25 @@ fn held(store: &Store, run: &RunId) -> Result<Held, JournalError> {
 }
 
 fn read_held(connection: &Connection, run: &RunId) -> Result<Option<Held>, Failure> {
-    let row: Option<(u32, Option<String>, i64)> = connection
-        .prepare_cached("SELECT lock, holder, heartbeat FROM heads WHERE run = ?1")?
-        .query_row([&run.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    let row: Option<(u32, Option<String>, Beat)> = connection
+        .prepare_cached("SELECT lock, holder, heartbeat, boot FROM heads WHERE run = ?1")?
+        .query_row([&run.0], |row| {
+            let last = Beat { at: row.get(2)?, boot: row.get(3)? };
+            Ok((row.get(0)?, row.get(1)?, last))
+        })
         .optional()?;
-    let Some((lock, holder, heartbeat)) = row else { return Ok(None) };
+    let Some((lock, holder, last)) = row else { return Ok(None) };
     let holder = holder.map(|text| runs::decode("holder", &text)).transpose()?;
-    Ok(Some(Held { lock, holder, heartbeat: Timestamp::from_millis(heartbeat) }))
+    Ok(Some(Held { lock, holder, last }))
 }
 
 /// The lock of a run that nobody drives, for as long as the run is removed.
 pub(crate) fn lock_for_removal(store: &Store, run: &RunId) -> Result<(File, u32), JournalError> {
+    store.check_writable()?;
     let number = held(store, run)?.lock;
-    Ok((lock(store, run, number)?, number))
+    // Whoever removes a run is nobody whom another process could see driving it.
+    let us = Holder { host: String::new(), pid: std::process::id(), since: store.now() };
+    Ok((lock(store, run, number, &us)?, number))
 }
 
 /// Removes the lock files of a run that is gone, the last of which has this number. Whoever opened

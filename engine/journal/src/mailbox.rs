@@ -1,7 +1,9 @@
 //! What anyone may leave for the driver of a run: checked and stored in one transaction, so that of
 //! two contradicting answers the first one counts, whoever sent them.
 
+use piton_core::canonical::Digest;
 use piton_core::gate::{self, Admission, Decision, Refusal};
+use piton_core::limits::VALUE_BYTES;
 use piton_core::ports::{JournalError, Mail, RunId};
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -17,12 +19,8 @@ pub(crate) fn post(
     mail: &Mail,
     now: Timestamp,
 ) -> Result<Admission, Failure> {
-    head(connection, run)?;
-    let (kind, topic) = match mail {
-        Mail::Decision(decision) => ("decision", decision.gate.as_str()),
-        Mail::Cancel { .. } => ("cancel", ""),
-        Mail::Settle { key, .. } => ("settle", key.as_str()),
-    };
+    runs::refuse_elsewhere(connection, run)?;
+    let (kind, topic) = address(mail);
     let admission = match mail {
         Mail::Decision(decision) => admit(connection, run, decision)?,
         Mail::Cancel { .. } | Mail::Settle { .. } => {
@@ -30,13 +28,46 @@ pub(crate) fn post(
         }
     };
     if admission == Admission::Counts {
-        connection
-            .prepare_cached(
-                "INSERT INTO mail (run, kind, topic, posted, text) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![run.0, kind, topic, now.millis(), encode(mail)])?;
+        store(connection, run, mail, now)?;
     }
     Ok(admission)
+}
+
+/// Its kind, and what it is about.
+fn address(mail: &Mail) -> (&'static str, &str) {
+    match mail {
+        Mail::Decision(decision) => ("decision", decision.gate.as_str()),
+        Mail::Cancel { .. } => ("cancel", ""),
+        Mail::Settle { key, .. } => ("settle", key.as_str()),
+    }
+}
+
+fn store(connection: &Connection, run: &RunId, mail: &Mail, now: Timestamp) -> Result<(), Failure> {
+    let (kind, topic) = address(mail);
+    let text = encode(mail);
+    if text.len() > VALUE_BYTES {
+        let reason = format!("an answer of {} bytes is too large to be kept", text.len());
+        return Err(JournalError::Storage(reason).into());
+    }
+    let digest = digest(run, kind, topic, &text);
+    connection
+        .prepare_cached(
+            "INSERT INTO mail (run, kind, topic, posted, text, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![run.0, kind, topic, now.millis(), text, digest.bytes()])?;
+    Ok(())
+}
+
+/// Puts mail that was admitted in another home in place of what is here.
+pub(crate) fn replace(
+    connection: &Connection,
+    run: &RunId,
+    mail: &[Mail],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    connection.prepare_cached("DELETE FROM mail WHERE run = ?1")?.execute([&run.0])?;
+    mail.iter().try_for_each(|one| store(connection, run, one, now))
 }
 
 /// Whether a decision counts, by the rules of the core, at a gate that is open and asks what was
@@ -98,14 +129,32 @@ fn first_wins(
 /// Mail that waits, oldest first.
 pub(crate) fn list(connection: &Connection, run: &RunId) -> Result<Vec<(u64, Mail)>, Failure> {
     head(connection, run)?;
-    let mut statement = connection
-        .prepare_cached("SELECT number, text FROM mail WHERE run = ?1 ORDER BY number")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT number, text, kind, topic, digest FROM mail WHERE run = ?1 ORDER BY number",
+    )?;
     let mut rows = statement.query([&run.0])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((unsigned(row, 0)?, runs::decode("mail", &row.get::<_, String>(1)?)?));
+        let (text, kind, topic): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let number = unsigned(row, 0)?;
+        if *digest(run, &kind, &topic, &text).bytes() != row.get::<_, [u8; 32]>(4)? {
+            return Err(Failure::Damaged(format!("mail {number} of run {run} was changed")));
+        }
+        found.push((number, runs::decode("mail", &text)?));
     }
     Ok(found)
+}
+
+/// What tells damaged mail: until it becomes an entry, no hash chain covers it.
+fn digest(run: &RunId, kind: &str, topic: &str, text: &str) -> Digest {
+    Digest::of_parts([run.0.as_bytes(), kind.as_bytes(), topic.as_bytes(), text.as_bytes()])
+}
+
+/// Runs that mail waits for.
+pub(crate) fn addressees(connection: &Connection) -> Result<Vec<RunId>, Failure> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT run FROM mail ORDER BY run")?;
+    let runs = statement.query_map([], |row| row.get(0).map(RunId))?;
+    Ok(runs.collect::<Result<_, _>>()?)
 }
 
 /// Removes mail that became entries.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::failure::{Failure, storage, unreadable};
 use crate::lease::is_held;
+use crate::machine::Machine;
 
 /// "Pitn" in the file's header: what tells a journal from another program's database.
 const APPLICATION_ID: i32 = 0x5069_746e;
@@ -25,6 +26,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// checkpoint's own two fsyncs come seldom enough.
 const CHECKPOINT_PAGES: u32 = 500;
 
+/// Bytes that the write-ahead log keeps when it begins again, however long it became meanwhile.
+const LOG_KEPT: u32 = 16 << 20;
+
 /// Held while a database is created or migrated. No run's id has an underscore.
 const OPEN_LOCK: &str = "_open.lock";
 
@@ -35,6 +39,9 @@ pub(crate) struct Files {
     /// Folder of the runs' lock files.
     pub(crate) locks: PathBuf,
 }
+
+/// One that writes and one that reads.
+type Connections = (Connection, Connection);
 
 /// What a database file is.
 enum Found {
@@ -49,18 +56,41 @@ impl Files {
         Self { database: home.join("journal.db"), locks: home.join("locks") }
     }
 
+    /// The kind of network file system that the database or its folder is on.
+    pub(crate) fn network(&self, machine: &Machine) -> Option<&'static str> {
+        // Before anything is there, what will be there is on the file system of the nearest folder.
+        let nearest = self.database.ancestors().find(|path| path.exists())?;
+        machine.network_under(nearest)
+    }
+
+    /// A database in memory, whose locks are files all the same.
+    pub(crate) fn of_memory(locks: &Path) -> Self {
+        Self { database: PathBuf::from(":memory:"), locks: locks.to_owned() }
+    }
+
+    /// The folder of the locks, created when it is missing.
+    pub(crate) fn create_locks(&self) -> Result<(), Failure> {
+        create_folder(&self.locks)
+    }
+
     /// Opens the database for writing, creating and migrating what is needed; for reading only
-    /// where writing is not possible and the database exists.
-    pub(crate) fn connect(&self) -> Result<(Connection, Connection), JournalError> {
+    /// where writing is not possible and the database exists. Says then what the disk said, where that
+    /// is more than that it may not be written.
+    pub(crate) fn connect(&self) -> Result<(Connections, Option<JournalError>), JournalError> {
         let failure = match self.connect_for_writing() {
-            Ok(connections) => return Ok(connections),
+            Ok(connections) => return Ok((connections, None)),
             Err(failure) => failure,
         };
-        if failure.is_about_writing() && self.database.is_file() {
-            // The first failure says more than a second one about the same folder.
-            return self.connect_for_reading().map_err(|_| failure.at(&self.database));
+        if !failure.is_about_writing() || !self.database.is_file() {
+            return Err(failure.at(&self.database));
         }
-        Err(failure.at(&self.database))
+        let is_of_disk = failure.is_of_disk();
+        let failure = failure.at(&self.database);
+        match self.connect_for_reading() {
+            Ok(connections) => Ok((connections, is_of_disk.then_some(failure))),
+            // The first failure says more than a second one about the same folder.
+            Err(_) => Err(failure),
+        }
     }
 
     fn connect_for_writing(&self) -> Result<(Connection, Connection), Failure> {
@@ -72,6 +102,7 @@ impl Files {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        writer.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
         let reader = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         reader.pragma_update(None, "query_only", true)?;
         Ok((writer, reader))
@@ -181,6 +212,9 @@ impl Files {
     fn check_readable(&self) -> Result<(), Failure> {
         let reason = match File::open(&self.database).and_then(|file| file.metadata()) {
             Ok(file) if file.is_dir() => "it is a folder".to_owned(),
+            Ok(file) if file.len() == 0 && self.had_runs() => {
+                "it is empty, and runs were kept in it: restore it from a backup".to_owned()
+            }
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "this user may not read it".to_owned()
@@ -193,10 +227,26 @@ impl Files {
         Err(unreadable(&self.database, reason).into())
     }
 
+    /// Whether something beside the database says that it had runs. SQLite would take an empty file for
+    /// a new database and throw the log away.
+    fn had_runs(&self) -> bool {
+        let log = fs::metadata(self.beside("-wal")).map_or(0, |log| log.len());
+        let is_of_run = |name: &str| name.ends_with(".lock") && !name.starts_with('_');
+        let has_locks = fs::read_dir(&self.locks).is_ok_and(|locks| {
+            locks.flatten().any(|lock| is_of_run(&lock.file_name().to_string_lossy()))
+        });
+        log > 0 || has_locks
+    }
+
     /// A file beside the database, by the end of its name.
-    fn beside(&self, end: &str) -> PathBuf {
+    pub(crate) fn beside(&self, end: &str) -> PathBuf {
         beside(&self.database, end)
     }
+}
+
+/// Gives an empty database the tables of the newest format.
+pub(crate) fn make_tables(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+    migrate(connection, path, 0, MIGRATIONS)
 }
 
 fn newest() -> u32 {

@@ -2,7 +2,7 @@
 //! are stored once, however many programs have it.
 
 use piton_core::canonical::Digest;
-use piton_core::entry::{Entry, Head};
+use piton_core::entry::{Edited, Entry, Head};
 use piton_core::ports::{Holder, JournalError, NewRun, ProgramFile, RunId};
 use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
@@ -10,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{encode, insert, signed};
 use crate::failure::Failure;
+use crate::lease::Beat;
+use crate::runs::decode;
 
 /// Stores a program, a run with epoch 1, its sealed values and its first entries.
 pub(crate) fn create(
@@ -18,7 +20,7 @@ pub(crate) fn create(
     entries: &[Entry],
     summary: &RunSummary,
     holder: &Holder,
-    now: Timestamp,
+    (now, beat): (Timestamp, &Beat),
 ) -> Result<(), Failure> {
     store_program(connection, &run.program, &run.files)?;
     let inserted = connection
@@ -42,8 +44,8 @@ pub(crate) fn create(
     let head = insert(connection, &run.run, Head::EMPTY, entries)?;
     connection
         .prepare_cached(
-            "INSERT INTO heads (run, seq, hash, updated, epoch, holder, heartbeat, lock)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, 0)",
+            "INSERT INTO heads (run, seq, hash, updated, epoch, holder, heartbeat, boot, lock)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, 0)",
         )?
         .execute(params![
             run.run.0,
@@ -51,7 +53,8 @@ pub(crate) fn create(
             head.hash.bytes(),
             summary.updated_at.millis(),
             encode(holder),
-            now.millis(),
+            beat.at,
+            beat.boot,
         ])?;
     for (name, value) in &run.sealed {
         seal(connection, &run.run, name, value)?;
@@ -59,7 +62,22 @@ pub(crate) fn create(
     Ok(())
 }
 
-fn store_program(
+/// Makes a program the one of a run; the one before stays stored with the run.
+pub(crate) fn replace(
+    connection: &Connection,
+    run: &RunId,
+    program: &Digest,
+    files: &[ProgramFile],
+) -> Result<(), Failure> {
+    store_program(connection, program, files)?;
+    connection
+        .prepare_cached("UPDATE runs SET program = ?2 WHERE id = ?1")?
+        .execute(params![run.0, program.bytes()])?;
+    Ok(())
+}
+
+/// Stores a program and its files, as far as they are not stored.
+pub(crate) fn store_program(
     connection: &Connection,
     program: &Digest,
     files: &[ProgramFile],
@@ -129,23 +147,38 @@ pub(crate) fn sealed(
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// Removes a run with all that is its own, and its program if no other run has it.
+/// Removes a run with all that is its own, and the programs that it had if no other run has them.
 pub(crate) fn remove(connection: &Connection, run: &RunId) -> Result<(), Failure> {
+    let mut programs = edited_away(connection, run)?;
     let program: Option<[u8; 32]> = connection
         .prepare_cached("DELETE FROM runs WHERE id = ?1 RETURNING program")?
         .query_row([&run.0], |row| row.get(0))
         .optional()?;
-    let program = program.ok_or_else(|| JournalError::NoRun(run.0.clone()))?;
-    connection
-        .prepare_cached(
-            "DELETE FROM programs
-             WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE program = ?1)",
-        )?
-        .execute([program])?;
+    programs.push(program.ok_or_else(|| JournalError::NoRun(run.0.clone()))?);
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM programs
+         WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE program = ?1)",
+    )?;
+    for program in programs {
+        forget.execute([program])?;
+    }
     connection
         .prepare_cached(
             "DELETE FROM files WHERE NOT EXISTS (SELECT 1 FROM program_files WHERE file = hash)",
         )?
         .execute([])?;
     Ok(())
+}
+
+/// Programs that a run had before it was edited.
+fn edited_away(connection: &Connection, run: &RunId) -> Result<Vec<[u8; 32]>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM entries WHERE run = ?1 AND kind = 'edited' ORDER BY seq",
+    )?;
+    let bodies = statement.query_map([&run.0], |row| row.get::<_, String>(0))?;
+    let mut programs = Vec::new();
+    for body in bodies {
+        programs.push(*decode::<Edited>("entry", &body?)?.from.bytes());
+    }
+    Ok(programs)
 }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// Runs, newest first, with whoever took them last as holder.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<RunRow>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, runbook, name, labels, program, summary, seq, hash, updated, holder
+        "SELECT id, runbook, name, labels, program, summary, seq, hash, updated, holder, copy
          FROM runs JOIN heads ON run = id ORDER BY number DESC",
     )?;
     collect(statement.query([])?)
@@ -23,7 +23,7 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<RunRow>, Failure> {
 /// One run by its id, or the beginning of its id.
 pub(crate) fn find(connection: &Connection, prefix: &str) -> Result<RunRow, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, runbook, name, labels, program, summary, seq, hash, updated, holder
+        "SELECT id, runbook, name, labels, program, summary, seq, hash, updated, holder, copy
          FROM runs JOIN heads ON run = id
          WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY id",
     )?;
@@ -65,6 +65,7 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, Failure> {
         summary,
         head: Head { seq: unsigned(row, 6)?, hash: Digest::from_bytes(row.get(7)?) },
         holder: holder.map(|holder| decode::<Holder>("holder", &holder)).transpose()?,
+        copy: row.get(10)?,
     })
 }
 
@@ -76,6 +77,32 @@ pub(crate) fn summary(connection: &Connection, run: &RunId) -> Result<RunSummary
         .optional()?;
     let text = text.ok_or_else(|| JournalError::NoRun(run.0.clone()))?;
     decode("summary", &text)
+}
+
+/// Whether a run is only kept to be read.
+pub(crate) fn is_copy(connection: &Connection, run: &RunId) -> Result<bool, Failure> {
+    let copy = connection
+        .prepare_cached("SELECT copy FROM runs WHERE id = ?1")?
+        .query_row([&run.0], |row| row.get(0))
+        .optional()?;
+    Ok(copy.unwrap_or(false))
+}
+
+/// Refuses a run that goes on in another home.
+pub(crate) fn refuse_elsewhere(connection: &Connection, run: &RunId) -> Result<(), Failure> {
+    let stored: Option<(bool, String)> = connection
+        .prepare_cached("SELECT copy, summary FROM runs WHERE id = ?1")?
+        .query_row([&run.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (copy, summary) = stored.ok_or_else(|| JournalError::NoRun(run.0.clone()))?;
+    let run = run.0.clone();
+    if copy {
+        return Err(JournalError::ReadOnlyCopy(run).into());
+    }
+    match decode::<RunSummary>("summary", &summary)?.handed_over {
+        Some(departure) => Err(JournalError::HandedOver { run, capsule: departure.capsule }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Up to `limit` entries of a run after position `after`.

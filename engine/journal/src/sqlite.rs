@@ -2,36 +2,57 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use piton_core::canonical::Digest;
 use piton_core::entry::{Entry, Head, StoredEntry};
 use piton_core::gate::Admission;
 use piton_core::ports::{
-    HeldLock, Holder, Journal, JournalError, Lease, Mail, NewRun, OpenGate, ProgramFile, RunId,
-    RunRow,
+    Arrival, HeldLock, Holder, Journal, JournalError, Lease, Mail, NewRun, OpenGate, ProgramFile,
+    RunId, RunRow,
 };
 use piton_core::status::RunSummary;
 
-use crate::append::{append, fenced_head};
+use crate::append::{append, fenced_head, head};
+use crate::home::Adoption;
+use crate::machine::Machine;
 use crate::store::{Now, Store};
-use crate::{gates, lease, locks, mailbox, programs, runs, verify};
+use crate::{arrivals, gates, lease, locks, mailbox, programs, runs, verify};
 
 /// The runs of one home folder. Several processes, and several of these in one process, may have
 /// the same folder open.
 pub struct SqliteJournal {
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
 }
 
 impl SqliteJournal {
     /// Opens `home/journal.db`, creating folder and file for this user alone if they are missing.
     /// Where the folder cannot be written and the file is there, everything that reads works, and
-    /// everything that writes is refused with [`JournalError::Storage`].
+    /// everything that writes is refused with [`JournalError::Storage`]; in a copied home with
+    /// [`JournalError::Copied`], on a network file system with [`JournalError::NetworkHome`].
     ///
     /// # Errors
     /// A file that is no journal, is damaged or is from a newer version; a folder that cannot be
-    /// created.
+    /// created, or is on a network file system.
     pub fn open(home: &Path, clock: Now) -> Result<Self, JournalError> {
-        Store::open(home, clock).map(|store| Self { store: Arc::new(store) })
+        Self::open_on(home, clock, Machine::this())
+    }
+
+    /// The same on a machine that somebody describes.
+    ///
+    /// # Errors
+    /// As [`SqliteJournal::open`].
+    pub fn open_on(home: &Path, clock: Now, machine: Machine) -> Result<Self, JournalError> {
+        Store::open(home, clock, machine).map(|store| Self { store: Arc::new(store) })
+    }
+
+    /// Makes a copied home one of its own, from which runs go on. When the home that it was copied
+    /// from is still there, the runs go on there, and are only read here.
+    ///
+    /// # Errors
+    /// As [`SqliteJournal::open`].
+    pub fn adopt(home: &Path, clock: Now, machine: Machine) -> Result<Adoption, JournalError> {
+        Store::open(home, clock, machine)?.adopt()
     }
 
     /// Opens a journal that exists for commands that only look: no permission to write is needed.
@@ -49,6 +70,20 @@ impl SqliteJournal {
     /// A database that cannot be reached.
     pub fn limit_pages(&self, pages: u32) -> Result<(), JournalError> {
         self.store.limit_pages(pages)
+    }
+
+    /// Sets how long a transaction waits for one of another process; ten seconds unless it is set.
+    ///
+    /// # Errors
+    /// A database that cannot be reached.
+    pub fn wait_at_most(&self, patience: Duration) -> Result<(), JournalError> {
+        self.store.wait_at_most(patience)
+    }
+
+    /// Sets how many bytes the write-ahead log may have when a new call begins; 256 MiB unless it is
+    /// set.
+    pub fn limit_log(&self, bytes: u64) {
+        self.store.limit_log(bytes);
     }
 
     /// The file, for messages.
@@ -70,11 +105,12 @@ impl Journal for SqliteJournal {
         summary: &RunSummary,
         holder: &Holder,
     ) -> Result<Box<dyn Lease>, JournalError> {
-        let lock = lease::lock(&self.store, &run.run, 0)?;
-        let now = self.store.now();
+        self.store.check_writable()?;
+        let lock = lease::lock(&self.store, &run.run, 0, holder)?;
+        let (now, beat) = (self.store.now(), lease::beat(&self.store));
         self.store.write(|connection, seen| {
             seen.remove(&run.run);
-            programs::create(connection, run, entries, summary, holder, now)
+            programs::create(connection, run, entries, summary, holder, (now, &beat))
         })?;
         Ok(Box::new(lease::first(&self.store, &run.run, lock)))
     }
@@ -94,8 +130,8 @@ impl Journal for SqliteJournal {
     }
 
     fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError> {
-        let now = self.store.now();
-        self.store.write(|connection, _| lease::renew(connection, lease, now))
+        let beat = lease::beat(&self.store);
+        self.store.write(|connection, _| lease::renew(connection, lease, &beat))
     }
 
     fn append(
@@ -104,7 +140,7 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        self.store.write(|connection, seen| {
+        self.store.append(entries, |connection, seen| {
             append(connection, seen, lease.run(), lease.epoch(), entries, summary)
         })
     }
@@ -130,6 +166,10 @@ impl Journal for SqliteJournal {
 
     fn verify(&self, run: &RunId) -> Result<Option<u64>, JournalError> {
         self.store.read(|connection| verify::first_bad(connection, run))
+    }
+
+    fn check(&self, run: Option<&RunId>) -> Result<Vec<String>, JournalError> {
+        self.store.read(|connection| verify::damage(connection, run))
     }
 
     fn program(&self, program: &Digest) -> Result<Vec<ProgramFile>, JournalError> {
@@ -167,7 +207,7 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        self.store.write(|connection, seen| {
+        self.store.append(entries, |connection, seen| {
             // First of all the lease: one that was lost says so, whatever else is wrong.
             let head = append(connection, seen, lease.run(), lease.epoch(), entries, summary)?;
             mailbox::remove(connection, lease.run(), mail)?;
@@ -193,6 +233,44 @@ impl Journal for SqliteJournal {
 
     fn locks(&self) -> Result<Vec<HeldLock>, JournalError> {
         self.store.read(locks::held)
+    }
+
+    fn edit(
+        &self,
+        lease: &dyn Lease,
+        program: &Digest,
+        files: &[ProgramFile],
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError> {
+        self.store.write(|connection, seen| {
+            let head = append(connection, seen, lease.run(), lease.epoch(), entries, summary)?;
+            programs::replace(connection, lease.run(), program, files)?;
+            Ok(head)
+        })
+    }
+
+    fn runs_with_mail(&self) -> Result<Vec<RunId>, JournalError> {
+        self.store.read(mailbox::addressees)
+    }
+
+    fn gates_of_all(&self) -> Result<Vec<(RunId, Vec<OpenGate>)>, JournalError> {
+        self.store.read(gates::open_everywhere)
+    }
+
+    fn import(&self, runs: &[Arrival]) -> Result<(), JournalError> {
+        let now = self.store.now();
+        self.store.write(|connection, seen| {
+            runs.iter().try_for_each(|run| arrivals::import(connection, seen, run, now))
+        })
+    }
+
+    fn writable(&self) -> Result<(), JournalError> {
+        self.store.check_writable()
+    }
+
+    fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
+        self.store.read(|connection| Ok(head(connection, lease.run())?.epoch == lease.epoch()))
     }
 
     fn remove(&self, run: &RunId) -> Result<(), JournalError> {

@@ -1,17 +1,22 @@
 //! Two connections to one database: one that writes, one transaction at a time, and one that reads
-//! meanwhile.
+//! meanwhile. A database in memory has the first alone.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use piton_core::entry::{Body, Entry};
 use piton_core::ports::{JournalError, RunId};
 use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::failure::Failure;
+use crate::home::{self, Adoption};
+use crate::machine::Machine;
 use crate::open::Files;
+use crate::room::{RESERVE, Room, log_too_long};
 
 /// Where the journal gets the present moment from.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -20,49 +25,131 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// which the head has anyway: then the text is not written again.
 pub(crate) type Seen = HashMap<RunId, RunSummary>;
 
+/// Pages that the reserve is worth.
+const RESERVE_PAGES: u32 = (RESERVE / 4096) as u32;
+
 /// The open database.
 pub(crate) struct Store {
     pub(crate) files: Files,
+    pub(crate) machine: Machine,
     clock: Now,
     writer: Mutex<Writer>,
-    reader: Mutex<Connection>,
+    /// Absent in memory, where the writer reads too.
+    reader: Option<Mutex<Connection>>,
+    /// What is kept free on the disk; absent in memory.
+    room: Option<Room>,
 }
 
 struct Writer {
     connection: Connection,
     seen: Seen,
+    /// Why nothing may be written.
+    refusal: Option<JournalError>,
+    /// A bound on the database's pages, when one was set.
+    pages: Option<u32>,
 }
 
 impl Store {
-    pub(crate) fn open(home: &Path, clock: Now) -> Result<Self, JournalError> {
+    /// Opens what is in a folder. One that is a copy, or on a network file system, is only read.
+    pub(crate) fn open(home: &Path, clock: Now, machine: Machine) -> Result<Self, JournalError> {
         let files = Files::of(home);
-        let connections = files.connect()?;
-        Ok(Self::over(files, clock, connections))
+        if let Some(kind) = files.network(&machine) {
+            let (path, kind) = (home.display().to_string(), kind.to_owned());
+            let refusal = JournalError::NetworkHome { path, kind };
+            return match files.database.is_file() {
+                true => {
+                    let connections = files.connect_for_reading()?;
+                    Ok(Self::over(files, clock, machine, connections, Some(refusal)))
+                }
+                false => Err(refusal),
+            };
+        }
+        let ((writer, reader), cause) = files.connect()?;
+        let refusal = match writer.is_readonly("main") {
+            Ok(false) => home::recognise(&writer, &files, &machine),
+            Ok(true) => Ok(cause),
+            Err(error) => Err(error.into()),
+        };
+        let refusal = match refusal {
+            // It can be read all the same.
+            Err(failure) if failure.is_of_disk() => Some(failure.at(&files.database)),
+            other => other.map_err(|failure| failure.at(&files.database))?,
+        };
+        Ok(Self::over(files, clock, machine, (writer, reader), refusal))
     }
 
     pub(crate) fn open_read_only(home: &Path, clock: Now) -> Result<Self, JournalError> {
         let files = Files::of(home);
         let connections = files.connect_for_reading()?;
-        Ok(Self::over(files, clock, connections))
+        Ok(Self::over(files, clock, Machine::this(), connections, None))
     }
 
-    fn over(files: Files, clock: Now, (writer, reader): (Connection, Connection)) -> Self {
-        let writer = Writer { connection: writer, seen: Seen::new() };
-        Self { files, clock, writer: Mutex::new(writer), reader: Mutex::new(reader) }
+    fn over(
+        files: Files,
+        clock: Now,
+        machine: Machine,
+        (writer, reader): (Connection, Connection),
+        refusal: Option<JournalError>,
+    ) -> Self {
+        let writer = Writer { connection: writer, seen: Seen::new(), refusal, pages: None };
+        let room = Some(Room::new(files.beside(".reserve"), files.beside("-wal")));
+        let (writer, reader) = (Mutex::new(writer), Some(Mutex::new(reader)));
+        Self { files, machine, clock, writer, reader, room }
+    }
+
+    /// Makes a copied home one of its own.
+    pub(crate) fn adopt(&self) -> Result<Adoption, JournalError> {
+        let mut writer = lock(&self.writer);
+        if matches!(writer.refusal, Some(JournalError::Copied { .. })) {
+            writer.refusal = None;
+        }
+        drop(writer);
+        self.write(|connection, _| home::adopt(connection, &self.files, &self.machine))
+    }
+
+    /// Refused when nothing may be written here, before anything else is done.
+    pub(crate) fn check_writable(&self) -> Result<(), JournalError> {
+        lock(&self.writer).refusal.clone().map_or(Ok(()), Err)
+    }
+
+    /// A store over a database in memory.
+    pub(crate) fn in_memory(files: Files, clock: Now, connection: Connection) -> Self {
+        let writer = Writer { connection, seen: Seen::new(), refusal: None, pages: None };
+        let machine = Machine::this();
+        Self { files, machine, clock, writer: Mutex::new(writer), reader: None, room: None }
+    }
+
+    /// The bytes of the whole database.
+    pub(crate) fn image(&self) -> Result<Vec<u8>, JournalError> {
+        let mut writer = lock(&self.writer);
+        let image = writer.connection.serialize("main").map(|bytes| bytes.to_vec());
+        image.map_err(|error| Failure::from(error).at(&self.files.database))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
 
-    /// Refuses to let the database grow beyond a number of pages, as a full disk would.
+    /// Refuses to let the database grow beyond a number of pages, as a full disk would. The reserve
+    /// is worth some of them once it was given free.
     pub(crate) fn limit_pages(&self, pages: u32) -> Result<(), JournalError> {
+        let mut writer = lock(&self.writer);
+        writer.pages = Some(pages);
+        writer.limit().map_err(|failure| failure.at(&self.files.database))
+    }
+
+    /// Sets how long a transaction waits for that of another process.
+    pub(crate) fn wait_at_most(&self, patience: Duration) -> Result<(), JournalError> {
         let writer = lock(&self.writer);
-        let answer =
-            writer
-                .connection
-                .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0));
-        answer.map(|_| ()).map_err(|error| Failure::from(error).at(&self.files.database))
+        let set = writer.connection.busy_timeout(patience);
+        set.map_err(|error| Failure::from(error).at(&self.files.database))
+    }
+
+    /// Sets how long the write-ahead log may be when a new call begins.
+    pub(crate) fn limit_log(&self, bytes: u64) {
+        if let Some(room) = &self.room {
+            room.limit_log(bytes);
+        }
     }
 
     /// Reads from one state of the database, whatever is written meanwhile.
@@ -70,8 +157,13 @@ impl Store {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, JournalError> {
-        let mut reader = lock(&self.reader);
-        let outcome = reader.transaction().map_err(Failure::from).and_then(|state| look(&state));
+        let look_at = |connection: &mut Connection| {
+            connection.transaction().map_err(Failure::from).and_then(|state| look(&state))
+        };
+        let outcome = match &self.reader {
+            Some(reader) => look_at(&mut lock(reader)),
+            None => look_at(&mut lock(&self.writer).connection),
+        };
         outcome.map_err(|failure| failure.at(&self.files.database))
     }
 
@@ -80,14 +172,103 @@ impl Store {
         &self,
         change: impl FnOnce(&Connection, &mut Seen) -> Result<T, Failure>,
     ) -> Result<T, JournalError> {
+        lock(&self.writer).write(change).map_err(|failure| failure.at(&self.files.database))
+    }
+
+    /// Writes entries in one durable commit, as `change` does it. The intent of a call is taken only
+    /// while there is room for what the call comes to; that has its room on a full disk too.
+    pub(crate) fn append<T>(
+        &self,
+        entries: &[Entry],
+        change: impl Fn(&Connection, &mut Seen) -> Result<T, Failure>,
+    ) -> Result<T, JournalError> {
+        let has_intent = entries.iter().any(|entry| matches!(entry.body, Body::Intent(_)));
         let mut writer = lock(&self.writer);
-        let Writer { connection, seen } = &mut *writer;
-        let outcome = commit(connection, seen, change);
+        let outcome = match &self.room {
+            None => writer.write(change),
+            Some(room) if has_intent => {
+                self.make_room(room, &mut writer).and_then(|()| writer.write(change))
+            }
+            Some(room) => match writer.write(&change) {
+                Err(full) if full.is_full_disk() && has_answer(entries) && room.release() => {
+                    writer.grow(RESERVE_PAGES).and_then(|()| writer.write(change))
+                }
+                other => other,
+            },
+        };
+        outcome.map_err(|failure| failure.at(&self.files.database))
+    }
+
+    /// Before an intent: whether its outcome will have room. Mends the reserve when it can.
+    fn make_room(&self, room: &Room, writer: &mut Writer) -> Result<(), Failure> {
+        if let Some(bytes) = room.long_log() {
+            let is_blocked: bool =
+                writer
+                    .connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if is_blocked {
+                return Err(log_too_long(&self.files.beside("-wal"), bytes).into());
+            }
+        }
+        if !room.is_whole() {
+            writer.shrink(RESERVE_PAGES)?;
+            room.fill()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether entries say what became of a call that changes AWS: it was sent, and cannot be unsent.
+fn has_answer(entries: &[Entry]) -> bool {
+    let is_answer = |entry: &Entry| match &entry.body {
+        Body::Outcome(outcome) => outcome.read.is_none(),
+        _ => false,
+    };
+    entries.iter().any(is_answer)
+}
+
+impl Writer {
+    fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Connection, &mut Seen) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone().into());
+        }
+        let outcome = commit(&mut self.connection, &mut self.seen, change);
         if outcome.is_err() {
             // It may hold what was about to be written.
-            seen.clear();
+            self.seen.clear();
         }
-        outcome.map_err(|failure| failure.at(&self.files.database))
+        outcome
+    }
+
+    /// The disk has more pages, where their number is bounded.
+    fn grow(&mut self, by: u32) -> Result<(), Failure> {
+        self.pages = self.pages.map(|pages| pages.saturating_add(by));
+        self.limit()
+    }
+
+    /// The disk has fewer pages, where their number is bounded; refused when they are in use.
+    fn shrink(&mut self, by: u32) -> Result<(), Failure> {
+        let Some(pages) = self.pages else { return Ok(()) };
+        let used: u32 = self.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        match pages.checked_sub(by).filter(|left| *left >= used) {
+            Some(left) => {
+                self.pages = Some(left);
+                self.limit()
+            }
+            None => Err(Failure::full_disk()),
+        }
+    }
+
+    fn limit(&self) -> Result<(), Failure> {
+        if let Some(pages) = self.pages {
+            self.connection.pragma_update_and_check(None, "max_page_count", pages, |row| {
+                row.get::<_, i64>(0)
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -178,7 +178,10 @@ impl Group {
             (state.machine.ancestry(), state.recorder.of_branch(path))
         };
         let voided = recorder.summary().voided_of(path);
-        let machine = Machine::in_branch(path, source, voided, ancestry);
+        let mut machine = Machine::in_branch(path, source, voided, ancestry);
+        if parent.dry.as_ref().is_some_and(|findings| findings.accepts()) {
+            machine.be_lenient();
+        }
         let seat = parent.turns.as_ref().map_or(turns::MAIN, |turns| turns.open());
         let branch = Branch { seat, signal: Arc::clone(&self.signal) };
         Arc::new(parent.of_branch(branch, State::new(machine, recorder)))
@@ -192,6 +195,9 @@ impl Group {
             if let Err(stop) = state.machine.finish() {
                 driver.stop(&mut state, stop);
             }
+        }
+        if let Some(findings) = &driver.dry {
+            findings.over(driver, &state);
         }
         let fate = match end {
             _ if state.ending.is_some() => Fate::Stopped,
@@ -220,17 +226,20 @@ impl Group {
     /// Why the whole driving ends here, or what the branches wait for.
     fn ending(&self, progress: &mut Progress, raised: bool) -> Option<Ending> {
         let mut reasons = Vec::new();
+        let mut beyond = None;
         let mut everywhere = None;
         for slot in &mut progress.slots {
             let Slot::Over(over) = slot else { continue };
             match over.ending.take() {
                 Some(Ending::Suspended(reason)) if !reason.is_of_run() => reasons.push(reason),
+                Some(Ending::Beyond(_)) => beyond = Some(Ending::Beyond(None)),
                 Some(ending) => everywhere = everywhere.or(Some(ending)),
                 None => {}
             }
         }
         match everywhere {
-            None if raised || reasons.is_empty() => None,
+            None if raised => None,
+            None if reasons.is_empty() => beyond,
             None => Some(Ending::Suspended(Reason::joined(reasons))),
             ending => ending,
         }

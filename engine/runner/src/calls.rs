@@ -16,6 +16,7 @@ use piton_script::host::{Halt, ScriptCall, Thrown};
 use serde_json::Value;
 
 use crate::drive::{Driver, Mode, Retrying, State};
+use crate::room::shortened_answer;
 use crate::turns::Pause;
 use crate::{pages, tokens};
 
@@ -64,6 +65,8 @@ impl Driver {
 
     /// A call that is recorded under one key, whatever it takes to answer it.
     pub(crate) fn recorded_call(&self, call: &ScriptCall, send: &Send<'_>) -> Result<Value, Halt> {
+        // Before it has a key: a replay refuses it in the same place.
+        self.check_size("the input", &call.input)?;
         if let Some(answered) = self.unrecorded_call(call, send)? {
             return Ok(answered);
         }
@@ -88,13 +91,14 @@ impl Driver {
         match step {
             CallStep::Replay { key, seq, result } => {
                 let mut state = self.state();
-                answer_script(&mut state, &key, seq, result)
+                answer_script(&mut state, call, &key, seq, result)
             }
             CallStep::Perform { key, attempt } => {
                 if !call.class.is_mutating() {
                     self.pause(Pause::Ready);
                 }
                 self.check_branch()?;
+                self.beyond(Some(&key), || self.next_call(call))?;
                 self.perform(&Sending { key, attempt, call, send })
             }
             CallStep::InDoubt { key, intent, sent_at, settled } => {
@@ -103,6 +107,7 @@ impl Driver {
                 if self.branch().is_some_and(|branch| branch.signal.is_recorded()) {
                     return Err(Halt::Stop);
                 }
+                self.beyond(Some(&key), || self.next_doubt(&intent))?;
                 let sending = Sending { key, attempt: intent.attempt, call, send };
                 self.settle(&sending, &intent, sent_at, settled)
             }
@@ -134,7 +139,13 @@ impl Driver {
                 drop(state);
                 self.bind(&call.account)?;
                 match send(self, None) {
-                    Ok(answer) => Ok(Some(strip_absent(answer.output))),
+                    Ok(answer) => {
+                        let read = self.fitting(call, CallResult::Value(answer.output));
+                        match read {
+                            CallResult::Value(output) => Ok(Some(strip_absent(output))),
+                            CallResult::Error(error) => Err(thrown(&error, None)),
+                        }
+                    }
                     Err(Failure::Halt(halt)) => Err(halt),
                     Err(Failure::Call(CallFailure::Refused(error))) => {
                         Err(thrown(&self.scrubbed(error), None))
@@ -149,6 +160,7 @@ impl Driver {
     pub(crate) fn perform(&self, sending: &Sending<'_>) -> Result<Value, Halt> {
         let Sending { key, attempt, call, .. } = sending;
         self.check_stop(&mut self.state())?;
+        self.check_room()?;
         self.bind(&call.account)?;
         let token = call
             .token_member
@@ -161,6 +173,7 @@ impl Driver {
             if self.options.step_mode && !self.is_confirmed(key, call) {
                 return Err(self.suspend(&mut self.state(), Reason::Interrupted));
             }
+            self.gather_secrets(&call.input)?;
             let before = self.look_before(key, call)?;
             let mut state = self.state();
             let intent = Intent {
@@ -238,6 +251,7 @@ impl Driver {
         let Sending { key, attempt, call, .. } = sending;
         let at = self.now();
         let mutating = call.class.is_mutating();
+        let result = self.fitting(call, result);
         let error = match &result {
             CallResult::Error(error) => Some(error.clone()),
             CallResult::Value(_) => None,
@@ -265,7 +279,7 @@ impl Driver {
         recorder.tell(at, called);
         let long = recorder.commit_if_long();
         long.map_err(|error| self.end(&mut state, crate::drive::Ending::Journal(error)))?;
-        answer_script(&mut state, key, first_seq.unwrap_or(seq), result)
+        answer_script(&mut state, call, key, first_seq.unwrap_or(seq), result)
     }
 
     /// Inside `retry`: whether this refusal is not the last word.
@@ -310,6 +324,9 @@ impl Driver {
             operation: call.operation.clone(),
             input,
         };
+        if call.class.is_mutating() {
+            return self.send_fenced(&request);
+        }
         let operations = &self.engine.ports.operations;
         let answered = if call.all_pages {
             self.wait_for(pages::all(operations.as_ref(), request))
@@ -335,7 +352,7 @@ fn step_key(step: &CallStep) -> &Key {
 }
 
 /// The operation as entries name it: reading every page is another one than reading the first.
-fn recorded_operation(call: &ScriptCall) -> String {
+pub(crate) fn recorded_operation(call: &ScriptCall) -> String {
     match call.all_pages {
         true => format!("{}_all", call.operation),
         false => call.operation.clone(),
@@ -367,18 +384,23 @@ fn calling(key: &Key, call: &ScriptCall) -> EventKind {
         account: call.account.clone(),
         service: call.service.clone(),
         operation: call.operation.clone(),
+        place: call.place.clone(),
     }
 }
 
 /// What the script gets of a recorded result.
 fn answer_script(
     state: &mut State,
+    call: &ScriptCall,
     key: &Key,
     seq: u64,
     result: CallResult,
 ) -> Result<Value, Halt> {
     match result {
-        CallResult::Value(value) => Ok(value),
+        CallResult::Value(value) => match shortened_answer(call, key, &value) {
+            None => Ok(value),
+            Some(halt) => Err(halt),
+        },
         CallResult::Error(error) => {
             state.refusals.insert(key.as_str().to_owned(), seq);
             Err(thrown(&error, Some(key)))

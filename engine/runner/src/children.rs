@@ -82,13 +82,14 @@ impl Driver {
             ChildStep::Drive { key, attempt } => (key, attempt),
         };
         self.check_branch()?;
+        let run = self.child_id(&key);
+        self.look_into_child(&key, &run, &spec.runbook, attempt)?;
         {
             let mut state = self.state();
             self.check_stop(&mut state)?;
             self.check_cancel(&mut state)?;
             self.commit(&mut state)?;
         }
-        let run = self.child_id(&key);
         let driven = self.drive_child(spec, &run, &key, attempt)?;
         let result = self.child_result(spec, driven)?;
         let child = Child {

@@ -46,6 +46,15 @@ impl Driver {
         output
     }
 
+    /// Finds out about a secret that is not here before a call is begun, which would be in doubt then.
+    pub(crate) fn gather_secrets(&self, input: &Value) -> Result<(), Halt> {
+        match secret::resolved(input, &mut |origin| self.secret(origin)) {
+            Err(Failure::Halt(halt)) => Err(halt),
+            // What AWS says about it is said again when the call is made, which has a place for it.
+            Ok(_) | Err(Failure::Call(_)) => Ok(()),
+        }
+    }
+
     /// The value of a handle, just before it is sent.
     pub(crate) fn secret(&self, origin: &Origin) -> Result<String, Failure> {
         if let Some(value) = self.vault.value(origin) {

@@ -1,13 +1,16 @@
 //! Calls that were sent and whose outcome is not recorded: settled by their idempotency class.
 //!
-//! A token or a put is sent again, unchanged. What has a natural key is looked for in AWS and
-//! adopted when it can only be from this call. Everything else is put to a person.
+//! A put is sent again, unchanged, and so is a token that AWS still recognises. What has a natural
+//! key is looked for in AWS (`search`) and adopted when it can only be from this call. Everything
+//! else is put to a person. How a doubt was settled is an entry, whoever settled it.
 
-use piton_core::catalogue::{self, Class, Finder, Found};
+mod search;
+
+use piton_core::catalogue::{self, Class};
 use piton_core::entry::{Body, CallResult, Intent, Settled, Settlement};
 use piton_core::event::EventKind;
 use piton_core::key::Key;
-use piton_core::ports::{Answer, Call, CallFailure, Mail};
+use piton_core::ports::{Answer, CallFailure, Mail};
 use piton_core::secret;
 use piton_core::status::{Candidate, Reason};
 use piton_core::time::Timestamp;
@@ -16,6 +19,9 @@ use serde_json::Value;
 
 use crate::calls::{Failure, Sending, strip_absent};
 use crate::drive::{Driver, Ending, State};
+
+/// Why a call that has no search is left to a person.
+const NO_SEARCH: &str = "no search is known for it";
 
 impl Driver {
     /// A call whose intent is recorded and whose outcome is not.
@@ -36,7 +42,10 @@ impl Driver {
             Some(Settlement::Adopt { output }) => self.adopt(sending, sent_at, output),
             Some(Settlement::Skip) => self.adopt(sending, sent_at, Value::Null),
             Some(Settlement::Retry) => self.send_unless_taken_back(sending),
-            None => self.settle_by_class(sending, intent, sent_at),
+            // The engine was about to, and did not get that far.
+            Some(Settlement::Found { .. } | Settlement::Repeat) | None => {
+                self.settle_by_class(sending, intent, sent_at)
+            }
         }
     }
 
@@ -50,6 +59,8 @@ impl Driver {
         let token = self.token_of(sending);
         match sending.call.class {
             Class::Token | Class::Put => {
+                self.await_turn(sending)?;
+                self.settled(sending, Settlement::Repeat, "the reply to it was lost");
                 // Sent once more, unchanged. When that reply is lost too, the network is down.
                 match (sending.send)(self, token.as_deref()) {
                     Ok(answer) => self.recorded_answer(sending, sent_at, answer),
@@ -61,7 +72,7 @@ impl Driver {
                     Err(Failure::Call(failure)) => Err(self.cannot_send(failure)),
                 }
             }
-            Class::NaturalKey => self.look_for(sending, sent_at),
+            Class::NaturalKey => self.look_for(sending, sent_at, NO_SEARCH),
             Class::Read | Class::Unsafe => Err(self.doubt(sending, message, Vec::new())),
         }
     }
@@ -75,20 +86,19 @@ impl Driver {
         match intent.class {
             // A secret of the script is gone with its process: what it went into is looked for.
             Class::Token if self.is_taken_back() && secret::has_handle(&intent.input) => {
-                self.look_for(sending, sent_at)
+                self.look_for(sending, sent_at, NO_SEARCH)
+            }
+            Class::Token if !self.is_recognised(sending.call, sent_at) => {
+                let why = self.forgotten(sending.call, sent_at);
+                self.look_for(sending, sent_at, &why)
             }
             Class::Token | Class::Put => {
-                let calling = EventKind::Settled {
-                    key: sending.key.clone(),
-                    how: format!(
-                        "{}.{} was sent and not recorded: sending it again, which is harmless",
-                        intent.service, intent.operation
-                    ),
-                };
-                self.state().recorder.tell_now(self.now(), calling);
+                self.await_turn(sending)?;
+                let how = Settlement::Repeat;
+                self.settled(sending, how, "sending it again has no second effect");
                 self.answer(sending, intent.token.as_deref(), sent_at, None)
             }
-            Class::NaturalKey => self.look_for(sending, sent_at),
+            Class::NaturalKey => self.look_for(sending, sent_at, NO_SEARCH),
             Class::Read | Class::Unsafe => Err(self.doubt(
                 sending,
                 "nothing in AWS says whether it had its effect",
@@ -97,106 +107,48 @@ impl Driver {
         }
     }
 
-    /// Looks for what the call may have made.
-    fn look_for(&self, sending: &Sending<'_>, sent_at: Timestamp) -> Result<Value, Halt> {
-        let call = sending.call;
-        let reviewed = catalogue::reviewed(&call.service, &call.operation);
-        let Some(finder) = reviewed.and_then(|reviewed| reviewed.find.as_ref()) else {
-            return Err(self.doubt(sending, "no search is known for it", Vec::new()));
-        };
-        let searched = self.read(call, &finder.operation, &finder.search_input(&call.input));
-        let found = match searched {
-            Ok(answer) => finder.judge(&call.input, &answer, sent_at),
-            Err(Failure::Halt(halt)) => return Err(halt),
-            Err(Failure::Call(CallFailure::Refused(error)))
-                if finder.none_on.contains(&error.code) =>
-            {
-                Found::Nothing
-            }
-            Err(Failure::Call(CallFailure::Refused(error))) => {
-                let question = format!("the search for it was refused: {error}");
-                return Err(self.doubt(sending, &question, Vec::new()));
-            }
-            Err(Failure::Call(failure)) => return Err(self.cannot_send(failure)),
-        };
-        match found {
-            Found::Nothing if finder.gone_is_done => {
-                self.adopt(sending, sent_at, finder.adopted_output(&call.input, &Value::Null))
-            }
-            // It is on its way out: nothing is left to send.
-            Found::One(found)
-                if finder.gone_is_done
-                    && reviewed
-                        .and_then(|reviewed| reviewed.states.as_ref())
-                        .is_some_and(|states| states.is_leaving(&found)) =>
-            {
-                self.adopt(sending, sent_at, finder.adopted_output(&call.input, &Value::Null))
-            }
-            Found::One(_) if finder.gone_is_done => self.send_unless_taken_back(sending),
-            Found::Nothing => self.send_unless_taken_back(sending),
-            Found::One(found) => {
-                let output = self.adopted_output(sending, finder, &found)?;
-                self.adopt(sending, sent_at, output)
-            }
-            Found::Several(candidates) => {
-                // Whoever adopts one goes on with what the call would have answered.
-                let mut whole = Vec::with_capacity(candidates.len());
-                for Candidate { id, output } in candidates {
-                    let output = self.adopted_output(sending, finder, &output)?;
-                    whole.push(Candidate { id, output });
-                }
-                Err(self.doubt(
-                    sending,
-                    "what AWS has may be from this call, and nothing proves it",
-                    whole,
-                ))
-            }
-        }
+    /// Whether AWS still answers the token of a call as before; a call that may be made again anyway
+    /// needs none.
+    fn is_recognised(&self, call: &ScriptCall, sent_at: Timestamp) -> bool {
+        let is_ageless = catalogue::reviewed(&call.service, &call.operation).is_some_and(|row| {
+            row.ageless || row.harmless.as_ref().is_some_and(|harmless| harmless.is(&call.input))
+        });
+        is_ageless || catalogue::token_window(&call.service).is_open(sent_at, self.now())
     }
 
-    /// What the call would have answered, for a thing that was found.
-    pub(crate) fn adopted_output(
-        &self,
-        sending: &Sending<'_>,
-        finder: &Finder,
-        found: &Value,
-    ) -> Result<Value, Halt> {
-        let input = &sending.call.input;
-        let whole = match finder.then_input(input, found) {
-            None => found.clone(),
-            Some((operation, input)) => match self.read(sending.call, operation, &input) {
-                Ok(answer) => answer,
-                Err(Failure::Halt(halt)) => return Err(halt),
-                Err(Failure::Call(failure)) => return Err(self.cannot_send(failure)),
-            },
+    /// Why a token cannot be relied on any more, for people.
+    fn forgotten(&self, call: &ScriptCall, sent_at: Timestamp) -> String {
+        let window = catalogue::token_window(&call.service);
+        let now = self.now();
+        let age = match now >= sent_at {
+            true => format!("{} ago", now.since(sent_at)),
+            false => "at a moment that this clock has not reached yet".to_owned(),
         };
-        Ok(finder.adopted_output(input, &whole))
+        format!(
+            "it was sent {age}, AWS recognises its token for {} only, and what AWS has does not show \
+             whether it had its effect",
+            window.words()
+        )
     }
 
-    /// A read in the name of a call; not recorded, since what follows from it is.
-    pub(crate) fn read(
-        &self,
-        of: &ScriptCall,
-        operation: &str,
-        input: &Value,
-    ) -> Result<Value, Failure> {
-        let (operation, all_pages) = match operation.strip_suffix("_all") {
-            Some(first) => (first, true),
-            None => (operation, false),
+    /// Records how the engine settled a doubt, with the commit of what follows from it, and says so.
+    fn settled(&self, sending: &Sending<'_>, how: Settlement, reason: &str) {
+        let ScriptCall { service, operation, .. } = sending.call;
+        let words = match &how {
+            Settlement::Found { .. } => format!("found in AWS and adopted: {reason}"),
+            Settlement::Repeat => format!("sending it again as it was: {reason}"),
+            Settlement::Retry => format!("sending it anew: {reason}"),
+            Settlement::Adopt { .. } | Settlement::Skip => reason.to_owned(),
         };
-        let call = Call {
-            account: of.account.clone(),
-            service: of.service.clone(),
-            operation: operation.to_owned(),
-            input: secret::resolved(input, &mut |origin| self.secret(origin))?,
-        };
-        let operations = self.engine.ports.operations.as_ref();
-        let answer = if all_pages {
-            self.wait_for(crate::pages::all(operations, call))
-        } else {
-            self.wait_for(operations.perform(&call))
-        };
-        Ok(strip_absent(answer?.output))
+        let how_told = format!("{service}.{operation} was sent and not recorded: {words}");
+        let told = EventKind::Settled { key: sending.key.clone(), how: how_told };
+        let is_found = matches!(how, Settlement::Found { .. });
+        let at = self.now();
+        let mut state = self.state();
+        let State { machine, recorder, .. } = &mut *state;
+        let body = Body::Settled(Settled::by_engine(how, reason));
+        recorder.make(Some(machine), at, Some(sending.key.clone()), body);
+        if is_found { recorder.tell(at, told) } else { recorder.tell_now(at, told) }
     }
 
     /// Goes on with an output that was found or given, as if AWS had answered it.
@@ -206,12 +158,6 @@ impl Driver {
         sent_at: Timestamp,
         output: Value,
     ) -> Result<Value, Halt> {
-        let how = format!(
-            "{}.{} was sent and not recorded: found in AWS and adopted",
-            sending.call.service, sending.call.operation
-        );
-        let settled = EventKind::Settled { key: sending.key.clone(), how };
-        self.state().recorder.tell(self.now(), settled);
         let output = match piton_models::service(&sending.call.service) {
             Some(model) => as_output(model, &sending.call.operation, strip_absent(output)),
             None => output,
@@ -274,7 +220,9 @@ impl Driver {
         match self.take_settlement(sending)?.map(|settled| settled.how) {
             Some(Settlement::Adopt { output }) => self.adopt(sending, sent_at, output),
             Some(Settlement::Skip) => self.adopt(sending, sent_at, Value::Null),
-            Some(Settlement::Retry) | None => self.send_anew(sending),
+            Some(Settlement::Retry | Settlement::Found { .. } | Settlement::Repeat) | None => {
+                self.send_anew(sending)
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::calls::strip_absent;
 use crate::engine::{Engine, RunnerError};
-use crate::lifecycle::read_story;
+use crate::lifecycle::{Story, read_story};
 use crate::rollback::ledger;
 
 /// How the things of a run stand now.
@@ -89,7 +89,7 @@ impl Drift {
 pub(crate) fn drift(engine: &Engine, run: &RunId) -> Result<Drift, RunnerError> {
     let journal = engine.ports.journal.as_ref();
     let row = journal.find(&run.0)?;
-    let (started, bound) = read_story(engine, &row.run, row.head)?;
+    let Story { started, bound, .. } = read_story(engine, &row.run, row.head)?;
     let ledger = ledger(journal, &row.run)?;
     let was_taken_back = row.summary.status == RunStatus::Compensated;
     let mut people: HashMap<AccountRef, Option<String>> = HashMap::new();

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use piton_core::account::Principal;
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::entry::{Body, BranchVoid, End, Ended, Read, Started, Suspended};
 use piton_core::event::{EventKind, RunEnd};
@@ -13,6 +14,7 @@ use piton_core::ports::{JournalError, Mail, RunId};
 use piton_core::replay::{Machine, Stop};
 use piton_core::status::{Reason, RunStatus, RunSummary};
 use piton_core::time::{Span, Timestamp};
+use piton_script::declaration::ParamType;
 use piton_script::evaluate::{Evaluation, on_script_thread};
 use piton_script::host::{Halt, Thrown};
 use piton_script::{Program, Raised};
@@ -20,7 +22,8 @@ use serde_json::{Map, Value};
 
 use crate::accounts::{Accounts, prove_known_accounts};
 use crate::branches::Branch;
-use crate::engine::{Driven, Engine, Options, RunnerError, journal_diagnostic};
+use crate::dry::{Findings, Next};
+use crate::engine::{Driven, Engine, Options, RunnerError};
 use crate::heart::Heart;
 use crate::lifecycle::end_cancelled;
 use crate::recorder::Recorder;
@@ -61,12 +64,19 @@ pub(crate) enum Ending {
     Journal(JournalError),
     /// Going on would be wrong, and the run is as it was.
     Refused(Vec<Diagnostic>),
+    /// A dry replay came to what is not recorded; its place among the findings, where it is this
+    /// branch's own.
+    Beyond(Option<usize>),
 }
 
 impl Ending {
     /// Whether it ends this branch alone: others go on until they end or wait too.
     fn is_of_branch(&self) -> bool {
-        matches!(self, Self::Suspended(reason) if !reason.is_of_run())
+        match self {
+            Self::Suspended(reason) => !reason.is_of_run(),
+            Self::Beyond(_) => true,
+            Self::Cancelled | Self::Journal(_) | Self::Refused(_) => false,
+        }
     }
 }
 
@@ -98,10 +108,14 @@ pub(crate) struct Shared {
     pub(crate) outermost: Engine,
     /// Who called this run and waits for it, when that is driven here too.
     pub(crate) caller: Option<Arc<Driver>>,
+    /// The run is driven dry: nothing is done, and what would be is noted here.
+    pub(crate) dry: Option<Arc<Findings>>,
     pub(crate) run: RunId,
     pub(crate) program: Arc<Program>,
     pub(crate) started: Started,
     pub(crate) params: Map<String, Value>,
+    /// Who edited the script last: approves nothing of it.
+    pub(crate) editor: Option<Principal>,
     pub(crate) options: Options,
     pub(crate) vault: Vault,
     /// Secret parameters that Secrets Manager holds: ARN by name.
@@ -120,8 +134,12 @@ pub(crate) struct Shared {
     pub(crate) binding: Mutex<()>,
     /// Somebody left a cancel in the mailbox.
     cancelled: AtomicBool,
+    /// The heartbeat found that another process has the run.
+    pub(crate) lease_lost: AtomicBool,
     /// One branch met the end of the whole driving.
     stopping: AtomicBool,
+    /// Somebody was told that the journal is nearly full.
+    pub(crate) warned: AtomicBool,
     /// Ends the waits of branches that have something to look at.
     attention: tokio::sync::Notify,
 }
@@ -141,6 +159,8 @@ impl Shared {
             engine: engine.naming(&started.accounts),
             outermost: engine.clone(),
             caller: None,
+            dry: None,
+            editor: None,
             run,
             program: Arc::new(program),
             params: started.params.as_object().cloned().unwrap_or_default(),
@@ -158,9 +178,42 @@ impl Shared {
             accounts: Mutex::default(),
             binding: Mutex::default(),
             cancelled: AtomicBool::new(false),
+            lease_lost: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
             attention: tokio::sync::Notify::new(),
         }
+    }
+
+    /// Parameters that an edited script has and the run was not started with get their presets.
+    pub(crate) fn fill_presets(&mut self) -> Result<(), RunnerError> {
+        let in_sandbox = self.started.world.is_some();
+        for spec in &self.program.declaration().params {
+            if self.params.contains_key(&spec.name) {
+                continue;
+            }
+            let own = spec.sandbox_preset.as_ref().filter(|_| in_sandbox);
+            let preset = own.or(spec.preset.as_ref());
+            match preset.filter(|_| spec.kind != ParamType::Secret) {
+                Some(preset) => {
+                    self.params.insert(spec.name.clone(), preset.clone());
+                }
+                None if spec.optional => {}
+                None => {
+                    let message = format!(
+                        "the run was started without the parameter `{}`, which the script asks for",
+                        spec.name
+                    );
+                    let hint = "give it a preset";
+                    return Err(RunnerError::refused(
+                        Diagnostic::error(Code::MissingParameter, message)
+                            .hint(hint)
+                            .at(spec.place.clone()),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes branches that wait look around.
@@ -235,6 +288,9 @@ impl Driver {
 
     /// Suspends the run.
     pub(crate) fn suspend(&self, state: &mut State, reason: Reason) -> Halt {
+        if let Some(findings) = self.dry.as_ref().filter(|_| !reason.is_of_run()) {
+            return self.stop_short(findings, state, None, Next::Stop { reason: Box::new(reason) });
+        }
         self.end(state, Ending::Suspended(reason))
     }
 
@@ -265,6 +321,9 @@ impl Driver {
     pub(crate) fn check_stop(&self, state: &mut State) -> Result<(), Halt> {
         if state.ending.is_some() || self.stopping.load(Ordering::SeqCst) {
             return Err(Halt::Stop);
+        }
+        if self.lease_lost.load(Ordering::SeqCst) {
+            return Err(self.lost(state));
         }
         if self.engine.interrupt.is_raised() || self.caller_stops() {
             return Err(self.suspend(state, Reason::Interrupted));
@@ -345,7 +404,9 @@ impl Driver {
     }
 
     fn must_look(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst) || self.check_branch().is_err()
+        self.stopping.load(Ordering::SeqCst)
+            || self.lease_lost.load(Ordering::SeqCst)
+            || self.check_branch().is_err()
     }
 
     /// Before this branch goes beyond what is recorded: whether it is to stop here, because another
@@ -403,7 +464,7 @@ pub(crate) fn drive(driver: Driver) -> Result<Driven, RunnerError> {
     result
 }
 
-fn evaluate(driver: &Arc<Driver>) -> Evaluation {
+pub(crate) fn evaluate(driver: &Arc<Driver>) -> Evaluation {
     if driver.started.rollback_of.is_some() {
         return crate::rollback::evaluate(driver);
     }
@@ -423,10 +484,20 @@ fn evaluate(driver: &Arc<Driver>) -> Evaluation {
 fn stopped_by_storage(driver: &Driver, error: RunnerError) -> Result<Driven, RunnerError> {
     match error {
         RunnerError::Journal(error @ JournalError::Storage(_)) => {
+            let run = &driver.run;
+            let in_doubt = driver.state().recorder.last_words();
+            let mut cause = Diagnostic::error(Code::Storage, error.to_string()).hint(format!(
+                "mend the cause, then `piton resume {run}`: nothing recorded was lost"
+            ));
+            for key in in_doubt {
+                cause = cause.hint(format!(
+                    "the outcome of `{key}` could not be recorded: it is in doubt until the run is resumed"
+                ));
+            }
             let end = RunEnd {
                 status: RunStatus::Interrupted,
                 waiting_for: Vec::new(),
-                error: Some(journal_diagnostic(&error)),
+                error: Some(cause),
             };
             Ok(Driven { run: driver.run.clone(), end })
         }
@@ -474,7 +545,19 @@ fn conclude(driver: &Driver, evaluation: Evaluation) -> Result<Driven, RunnerErr
             end_cancelled(&driver.engine, &mut state.recorder)?;
         }
         Some(Ending::Journal(error)) => return Err(error.into()),
-        Some(Ending::Refused(diagnostics)) => return Err(RunnerError::Refused(diagnostics)),
+        Some(Ending::Beyond(_)) => {
+            return Err(RunnerError::refused(Diagnostic::error(
+                Code::Bug,
+                "a driving ended like a dry replay",
+            )));
+        }
+        Some(Ending::Refused(diagnostics)) => {
+            // The run stays as it was, but for what was done.
+            if state.recorder.has_answers() {
+                state.recorder.commit()?;
+            }
+            return Err(RunnerError::Refused(diagnostics));
+        }
     }
     let end = run_end(&state.recorder.summary());
     Ok(Driven { run: driver.run.clone(), end })

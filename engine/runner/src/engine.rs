@@ -14,6 +14,7 @@ use piton_core::time::Span;
 use piton_script::Program;
 use piton_script::params::Bound;
 
+use crate::homes;
 use crate::vault::SealingKey;
 
 /// Everything outside the process, as the engine uses it.
@@ -189,8 +190,14 @@ impl RunnerError {
     /// The documented exit code of a command that ends with it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Journal(JournalError::Held { .. } | JournalError::LeaseLost(_)) => 8,
+            Self::Journal(
+                JournalError::Held { .. }
+                | JournalError::LeaseLost(_)
+                | JournalError::HandedOver { .. }
+                | JournalError::ReadOnlyCopy(_),
+            ) => 8,
             Self::Journal(JournalError::Entry { .. }) => 10,
+            Self::Refused(problems) if problems.iter().any(|one| one.code == Code::Mismatch) => 7,
             Self::Journal(_) | Self::Refused(_) => 2,
         }
     }
@@ -202,12 +209,23 @@ pub fn journal_diagnostic(error: &JournalError) -> Diagnostic {
         JournalError::NoRun(_) | JournalError::Ambiguous { .. } => {
             (Code::RunNotFound, "`piton ls` lists the runs")
         }
-        JournalError::Held { .. } => {
-            (Code::Held, "wait for it, or stop that process; `piton watch RUN` follows it")
+        JournalError::Held { run, holder } => {
+            let told = Diagnostic::error(Code::Held, error.to_string());
+            return told
+                .hint(format!("`piton watch {run}` follows it"))
+                .hint(format!("or stop it, on {}: kill -INT {}", holder.host, holder.pid));
         }
-        JournalError::LeaseLost(_) => {
-            (Code::LeaseLost, "`piton status RUN` says who drives it now")
+        JournalError::LeaseLost(run) => {
+            let told = Diagnostic::error(Code::LeaseLost, error.to_string());
+            return told
+                .hint("this process was stopped or silent for too long, and sends nothing more")
+                .hint(format!("`piton status {run}` says who drives it now"));
         }
+        JournalError::HandedOver { .. }
+        | JournalError::ReadOnlyCopy(_)
+        | JournalError::NotAdmitted { .. }
+        | JournalError::Copied { .. }
+        | JournalError::NetworkHome { .. } => return homes::diagnostic(error),
         JournalError::NoGate { .. } => (Code::GateNotOpen, "`piton inbox` lists what is open"),
         JournalError::Refused(refusal) => return refusal_diagnostic(refusal),
         JournalError::Unreadable { .. } => {
@@ -249,6 +267,20 @@ impl Engine {
     /// run repeats its end.
     pub fn resume(&self, run: &RunId, how: &Resume) -> Result<Driven, RunnerError> {
         crate::lifecycle::resume(self, run, how)
+    }
+
+    /// Goes on with a run by an edited script, which it owns from then on. Nothing changes when the
+    /// script does not fit what is recorded.
+    ///
+    /// # Errors
+    /// A script that asks for something else than was recorded, or leaves what nobody accepted.
+    pub fn resume_edited(
+        &self,
+        run: &RunId,
+        how: &Resume,
+        edit: &crate::edit::Edit,
+    ) -> Result<Driven, RunnerError> {
+        crate::edit::resume(self, run, how, edit)
     }
 
     /// Takes back what a run did: begins a run of its own for that, or goes on with the one that was

@@ -17,6 +17,7 @@ use piton_script::host::{Callback, GateSpec, Halt, SettledRule, Thrown};
 use serde_json::{Value, json};
 
 use crate::drive::{Driver, Ending, State};
+use crate::dry::Next;
 use crate::turns::Pause;
 
 impl Driver {
@@ -27,6 +28,7 @@ impl Driver {
         mut settled: Option<Callback<'_>>,
     ) -> Result<Value, Halt> {
         self.refuse_in_modes("approve")?;
+        self.check_size("what the gate shows", &spec.show)?;
         let (ancestry, address, step) = {
             let mut state = self.state();
             let ancestry = state.machine.ancestry();
@@ -40,7 +42,8 @@ impl Driver {
             GateStep::Open { key, opened, decisions } => (key, opened, decisions),
         };
         self.check_branch()?;
-        let digest = gate::digest(&self.started.program, &key, &spec.show, &ancestry);
+        let digest = gate::digest(&self.program.digest(), &key, &spec.show, &ancestry);
+        self.beyond(Some(&key), || next_gate(spec, &address, opened.as_ref(), digest))?;
         let mut gate = match opened {
             Some((opened_at, request)) if request.digest == digest => {
                 OpenGate { key, opened_at, request: *request, decisions }
@@ -86,6 +89,7 @@ impl Driver {
         address: String,
         digest: piton_core::canonical::Digest,
     ) -> Result<OpenGate, Halt> {
+        self.check_room()?;
         let at = self.now();
         let eligible = |names: &[String]| -> Vec<Eligible> {
             names
@@ -97,6 +101,11 @@ impl Driver {
                 })
                 .collect()
         };
+        let mut exclude = eligible(&spec.exclude);
+        if let Some(editor) = self.editor.as_ref().filter(|_| !spec.by_requester) {
+            let (name, principal) = (editor.stable_arn().to_owned(), Some(editor.clone()));
+            exclude.push(Eligible { name, principal });
+        }
         let request = GateRequest {
             gate: address,
             name: spec.name.clone(),
@@ -104,7 +113,7 @@ impl Driver {
             show: piton_core::secret::masked(&spec.show),
             from: eligible(&spec.from),
             need: spec.need.max(1),
-            exclude: eligible(&spec.exclude),
+            exclude,
             by_requester: spec.by_requester,
             requester: self.started.requester.clone(),
             expires_at: spec.expires.map(|span| at.after(span)),
@@ -128,12 +137,14 @@ impl Driver {
     /// What was approved has changed: says so, and the gate opens anew.
     fn void(&self, before: &GateRequest, was_decided: bool) {
         let word = if was_decided { "the approval is void" } else { "it opens anew" };
+        let is_edited = self.program.digest() != self.started.program;
+        let why = match is_edited {
+            true => "was opened by the script before its edit",
+            false => "would show something else than when it opened",
+        };
         let diagnostic = Diagnostic::warning(
             Code::DecisionConflict,
-            format!(
-                "the gate `{}` would show something else than when it opened: {word}",
-                before.gate
-            ),
+            format!("the gate `{}` {why}: {word}", before.gate),
         )
         .hint("decide again: piton inbox");
         let state = self.state();
@@ -245,6 +256,23 @@ impl Driver {
         self.commit(&mut state)?;
         drop(state);
         answer(spec, result)
+    }
+}
+
+/// What comes with a gate that is not closed.
+fn next_gate(
+    spec: &GateSpec,
+    address: &str,
+    opened: Option<&(Timestamp, Box<GateRequest>)>,
+    digest: piton_core::canonical::Digest,
+) -> Next {
+    let request = opened.map(|(_, request)| request);
+    Next::Gate {
+        gate: address.to_owned(),
+        opened_at: opened.map(|(at, _)| *at),
+        changed: request.is_some_and(|request| request.digest != digest),
+        expires_at: request.and_then(|request| request.expires_at),
+        by_world: spec.settled_by.is_some(),
     }
 }
 

@@ -42,7 +42,9 @@ impl Heart {
                 }
                 if last_renewed.elapsed() >= HEARTBEAT {
                     last_renewed = Instant::now();
-                    if driver.renew().is_err() {
+                    // A disk that does not take it now may take the next one.
+                    if matches!(driver.renew(), Err(JournalError::LeaseLost(_))) {
+                        driver.hear_loss();
                         break;
                     }
                 }

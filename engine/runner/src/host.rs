@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use piton_core::account::AccountRef;
-use piton_core::entry::{Artifact, Body, Note, Output, Sampled, StepClosed, StepOpened, Undo};
+use piton_core::diagnostic::Place;
+use piton_core::entry::{
+    Artifact, Body, Head, Note, Output, Sampled, StepClosed, StepOpened, Undo,
+};
 use piton_core::event::EventKind;
 use piton_core::key::Key;
 use piton_core::replay::SampleStep;
@@ -17,9 +20,14 @@ use serde_json::{Map, Value, json};
 
 use crate::calls::misplaced_at;
 use crate::drive::{Driver, Mode, State};
+use crate::dry::Next;
 use crate::{templates, tokens};
 
 impl Host for Driver {
+    fn stopped_at(&self, place: Option<Place>) {
+        self.note_place(place);
+    }
+
     fn params(&self) -> &Map<String, Value> {
         &self.params
     }
@@ -33,7 +41,10 @@ impl Host for Driver {
         let recorded = self.principal(account);
         let principal = match recorded {
             Some(principal) => principal,
-            None => self.bind(account)?,
+            None => {
+                self.beyond(None, || Next::Identity { account: account.clone() })?;
+                self.bind(account)?
+            }
         };
         Ok(json!({
             "account": principal.account,
@@ -100,7 +111,7 @@ impl Host for Driver {
     }
 
     fn now(&self) -> Result<Timestamp, Halt> {
-        let drawn = self.sample("now", |driver, _| json!(driver.now()))?;
+        let drawn = self.sample("now", |driver, _| Ok(json!(driver.now())))?;
         let text = drawn.as_str().unwrap_or_default();
         text.parse().map_err(|error: piton_core::time::TimeError| {
             misplaced_at("`now()`", None, &format!("its recorded value is damaged: {error}"))
@@ -111,14 +122,25 @@ impl Host for Driver {
         let drawn = self.sample("uuid", |driver, _| {
             let mut bytes = [0; 32];
             driver.engine.ports.entropy.fill(&mut bytes);
-            json!(tokens::uuid(&bytes))
+            Ok(json!(tokens::uuid(&bytes)))
+        })?;
+        Ok(drawn.as_str().unwrap_or_default().to_owned())
+    }
+
+    fn anchor(&self) -> Result<String, Halt> {
+        let drawn = self.sample("anchor", |driver, _| {
+            let mut state = driver.state();
+            // Nobody is told a digest of what a crash could still take back.
+            driver.commit(&mut state)?;
+            let Head { seq, hash } = state.recorder.head();
+            Ok(json!(format!("piton:{}:{seq}:{hash}", driver.run)))
         })?;
         Ok(drawn.as_str().unwrap_or_default().to_owned())
     }
 
     fn random_password(&self, shape: Value) -> Result<Origin, Halt> {
         let drawn = self.sample("random_password", |_, key| {
-            Origin::Password { key: key.clone(), shape: shape.to_string() }.handle()
+            Ok(Origin::Password { key: key.clone(), shape: shape.to_string() }.handle())
         })?;
         Origin::of(&drawn).ok_or_else(|| {
             misplaced_at("`random_password`", None, "its recorded value is no handle")
@@ -127,7 +149,7 @@ impl Host for Driver {
 
     fn secret_env(&self, name: &str) -> Result<Origin, Halt> {
         let origin = Origin::Env { name: name.to_owned() };
-        if self.vault.value(&origin).is_some() {
+        if self.vault.value(&origin).is_some() || self.dry.is_some() {
             return Ok(origin);
         }
         // A resume may run elsewhere: the value is sealed the first time it is seen.
@@ -193,17 +215,20 @@ impl Host for Driver {
 
     fn output(&self, name: &str, value: Value) -> Result<(), Halt> {
         let value = piton_core::secret::masked(&value);
+        self.check_size(&format!("the output `{name}`"), &value)?;
         let body = Body::Output(Output { name: name.to_owned(), value: value.clone() });
         self.annotate("output", body, EventKind::Output { name: name.to_owned(), value })
     }
 
     fn note(&self, text: &str) -> Result<(), Halt> {
         let text = self.vault.scrub(text);
+        self.check_bytes("the note", text.len())?;
         self.annotate("note", Body::Note(Note { text: text.clone() }), EventKind::Note { text })
     }
 
     fn artifact(&self, name: &str, text: &str) -> Result<(), Halt> {
         let text = self.vault.scrub(text);
+        self.check_bytes(&format!("the artifact `{name}`"), text.len())?;
         let event = EventKind::Note { text: format!("artifact {name}") };
         self.annotate("artifact", Body::Artifact(Artifact { name: name.to_owned(), text }), event)
     }
@@ -229,7 +254,11 @@ impl Host for Driver {
 
 impl Driver {
     /// A value of chance or time: drawn once, recorded, the same on every replay.
-    fn sample(&self, source: &str, draw: impl FnOnce(&Self, &Key) -> Value) -> Result<Value, Halt> {
+    fn sample(
+        &self,
+        source: &str,
+        draw: impl FnOnce(&Self, &Key) -> Result<Value, Halt>,
+    ) -> Result<Value, Halt> {
         self.refuse_in_modes(source)?;
         let step = {
             let mut state = self.state();
@@ -238,7 +267,9 @@ impl Driver {
         match step {
             SampleStep::Replay(value) => Ok(value),
             SampleStep::Draw(key) => {
-                let value = draw(self, &key);
+                self.beyond(Some(&key), || Next::Sample { source: source.to_owned() })?;
+                self.check_room()?;
+                let value = draw(self, &key)?;
                 let at = self.now();
                 let mut state = self.state();
                 let State { machine, recorder, .. } = &mut *state;
@@ -253,10 +284,14 @@ impl Driver {
     /// Something that follows from what was recorded: kept once, told once.
     fn annotate(&self, kind: &'static str, body: Body, event: EventKind) -> Result<(), Halt> {
         self.refuse_in_modes(kind)?;
-        let at = self.now();
-        let mut state = self.state();
-        let key = state.machine.annotate(kind).map_err(|stop| self.stop(&mut state, stop))?;
+        let key = {
+            let mut state = self.state();
+            state.machine.annotate(kind).map_err(|stop| self.stop(&mut state, stop))?
+        };
         if let Some(key) = key {
+            self.check_room()?;
+            let at = self.now();
+            let mut state = self.state();
             let State { machine, recorder, .. } = &mut *state;
             recorder.make(Some(machine), at, Some(key), body);
             recorder.tell(at, event);

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use piton_core::account::{AccountRef, Principal};
+use piton_core::canonical::Digest;
 use piton_core::diagnostic::{Code, Diagnostic};
 use piton_core::entry::{
-    Body, Bound, Cancelled, End, Ended, Entry, Head, Resumed, Retried, Started,
+    Body, Bound, Cancelled, End, Ended, Entry, Head, Resumed, Retried, Started, StoredEntry,
 };
 use piton_core::event::EventKind;
+use piton_core::limits;
 use piton_core::ports::{IdentifyError, JournalError, Lease, Mail, NewRun, RunId, RunRow};
 use piton_core::reader::EntryReader;
 use piton_core::replay::Machine;
@@ -20,8 +22,10 @@ use serde_json::Value;
 use crate::accounts::identify_diagnostic;
 use crate::children::{self, Call};
 use crate::drive::{Driver, Shared, State, drive, run_end};
+use crate::dry::Findings;
 use crate::engine::{Driven, Engine, Resume, RunnerError, Start};
 use crate::recorder::Recorder;
+use crate::room::refuse_old_clock;
 use crate::sealed::{open_secrets, read_secrets};
 
 /// See [`Engine::start`].
@@ -38,13 +42,18 @@ pub(crate) fn start_for(
     let (parent, accounts, caller) = call.map_or_else(Default::default, Call::parts);
     let now = engine.ports.clock.now();
     let run = start.run.clone();
+    let params = Value::Object(start.params.values.clone());
+    if limits::size(&params) > engine.ports.journal.bounds().value {
+        let problem = "the parameters are too large to be kept";
+        return Err(RunnerError::refused(Diagnostic::error(Code::BadParameter, problem)));
+    }
     let bound = bind_declared(&engine.naming(&accounts), &start.program)?;
     let secrets = read_secrets(&start.params.secrets)?;
     let started = Started {
         runbook: start.program.name().to_owned(),
         title: start.program.declaration().title.clone(),
         name: start.name.clone(),
-        params: Value::Object(start.params.values.clone()),
+        params,
         program: start.program.digest(),
         source: start.source,
         world: start.world,
@@ -160,10 +169,23 @@ pub(crate) fn resume_for(
         let end = run_end(&row.summary);
         return Ok(Driven { run: row.run, end });
     }
+    refuse_old_clock(engine.ports.clock.as_ref(), row.summary.updated_at, &row.run)?;
     let lease = engine.ports.journal.acquire(&row.run, &engine.holder)?;
     // Another process may have moved the run between the look and the lease.
     let row = engine.ports.journal.find(&row.run.0)?;
-    let driver = rebuild_for(engine, row, lease, how, caller)?;
+    go_on(engine, row, lease, how, Further { caller, ..Further::default() })
+}
+
+/// Goes on with a run that was taken.
+pub(crate) fn go_on(
+    engine: &Engine,
+    row: RunRow,
+    lease: Box<dyn Lease>,
+    how: &Resume,
+    further: Further,
+) -> Result<Driven, RunnerError> {
+    let retries = how.retry && row.summary.status == RunStatus::Failed;
+    let driver = rebuild_for(engine, row, lease, how, further)?;
     {
         let mut state = driver.state();
         let at = driver.now();
@@ -211,32 +233,60 @@ pub(crate) fn rebuild(
     lease: Box<dyn Lease>,
     how: &Resume,
 ) -> Result<Driver, RunnerError> {
-    rebuild_for(engine, row, lease, how, None)
+    rebuild_for(engine, row, lease, how, Further::default())
 }
 
-fn rebuild_for(
+/// What not every driver of a stored run has.
+#[derive(Default)]
+pub(crate) struct Further {
+    /// Who called the run and waits for it.
+    pub(crate) caller: Option<Arc<Driver>>,
+    /// A script in place of the stored one.
+    pub(crate) program: Option<Program>,
+    /// It is driven dry: nothing is done, and what would be is noted here.
+    pub(crate) findings: Option<Arc<Findings>>,
+}
+
+pub(crate) fn rebuild_for(
     engine: &Engine,
     row: RunRow,
     lease: Box<dyn Lease>,
     how: &Resume,
-    caller: Option<Arc<Driver>>,
+    further: Further,
 ) -> Result<Driver, RunnerError> {
+    let Further { caller, program, findings } = further;
     let journal = &engine.ports.journal;
-    let files = journal.program(&row.program)?;
-    let program = Program::from_files(&row.runbook, files).map_err(RunnerError::Refused)?;
-    let (started, bound) = read_story(engine, &row.run, row.head)?;
+    let story = read_story(engine, &row.run, row.head)?;
+    let Story { started, bound, editor, summary, bytes, .. } = story;
+    let program = match program {
+        Some(program) => program,
+        None if story.program != row.program => {
+            let (run, seq) = (row.run.0, row.head.seq);
+            let reason = "its program is another one than its entries name".to_owned();
+            return Err(JournalError::Entry { run, seq, reason }.into());
+        }
+        None => Program::from_files(&row.runbook, journal.program(&row.program)?)
+            .map_err(RunnerError::Refused)?,
+    };
     let secrets = open_secrets(&engine.sealing_key, journal.as_ref(), &row.run)?;
     let source = EntryReader::new(Arc::clone(journal), row.run.clone(), row.head.seq);
-    let machine = Machine::new(Box::new(source), row.summary.voided.clone());
+    let machine = Machine::new(Box::new(source), summary.voided.clone());
     let recorder = Recorder::new(
         Arc::clone(journal),
         Arc::clone(&engine.ports.events),
         lease,
         row.head,
-        row.summary,
+        summary,
     );
+    recorder.count(bytes);
+    if findings.is_some() {
+        recorder.be_silent();
+    }
     let mut shared = Shared::new(engine, row.run, program, started, how.options, &recorder);
     shared.caller = caller;
+    shared.dry = findings;
+    shared.editor = editor;
+    shared.fill_presets()?;
     shared.know(bound);
     shared.rebind.clone_from(&how.rebind);
     for secret in secrets {
@@ -245,37 +295,69 @@ fn rebuild_for(
     Ok(Driver::new(shared, State::new(machine, recorder)))
 }
 
-/// What a run was started with and whom its aliases proved to be.
-pub(crate) fn read_story(
-    engine: &Engine,
-    run: &RunId,
-    head: Head,
-) -> Result<(Started, HashMap<AccountRef, Principal>), RunnerError> {
-    let mut started = None;
+/// What a run's entries tell before any of them is replayed.
+pub(crate) struct Story {
+    /// What the run was started with.
+    pub(crate) started: Started,
+    /// Whom its aliases proved to be.
+    pub(crate) bound: HashMap<AccountRef, Principal>,
+    /// Digest of the program that it has now.
+    pub(crate) program: Digest,
+    /// Who edited its script last.
+    pub(crate) editor: Option<Principal>,
+    /// The fold over its entries: the stored one may be damaged or older than this version.
+    pub(crate) summary: RunSummary,
+    /// Bytes of the entries' texts.
+    pub(crate) bytes: u64,
+}
+
+/// Reads every entry once, and refuses a run of which one is not what was appended.
+pub(crate) fn read_story(engine: &Engine, run: &RunId, head: Head) -> Result<Story, RunnerError> {
+    let broken = |seq: u64, reason: &str| {
+        let (run, reason) = (run.0.clone(), reason.to_owned());
+        RunnerError::Journal(JournalError::Entry { run, seq, reason })
+    };
     let mut bound = HashMap::new();
-    let mut after = 0;
-    while after < head.seq {
-        let chunk = engine.ports.journal.entries(run, after, 512)?;
-        let Some(last) = chunk.last() else { break };
-        after = last.seq;
-        for stored in chunk {
-            match stored.entry.body {
-                Body::Started(body) => started = Some(body),
-                Body::Bound(body) => {
-                    bound.insert(body.account, body.principal);
+    let mut edited = None;
+    let mut first: Option<(Started, RunSummary)> = None;
+    let (mut chain, mut bytes) = (Head::EMPTY, 0);
+    while chain.seq < head.seq {
+        let chunk = engine.ports.journal.entries(run, chain.seq, 512)?;
+        if chunk.is_empty() {
+            break;
+        }
+        for StoredEntry { seq, hash, entry, text } in chunk {
+            chain = chain.next(entry.key.as_ref(), entry.body.kind(), entry.at, &text);
+            if (chain.seq, chain.hash) != (seq, hash) {
+                return Err(broken(chain.seq, "it is not what was appended there"));
+            }
+            bytes += text.len() as u64;
+            match &mut first {
+                None => {
+                    let summary = RunSummary::start(&entry).ok();
+                    if let (Body::Started(body), Some(summary)) = (entry.body, summary) {
+                        first = Some((body, summary));
+                    }
                 }
-                _ => {}
+                Some((_, summary)) => {
+                    summary.apply(&entry).map_err(|illegal| broken(seq, &illegal.to_string()))?;
+                    match entry.body {
+                        Body::Bound(body) => {
+                            bound.insert(body.account, body.principal);
+                        }
+                        Body::Edited(body) => edited = Some((body.to, body.by)),
+                        _ => {}
+                    }
+                }
             }
         }
     }
-    let started = started.ok_or_else(|| {
-        RunnerError::Journal(JournalError::Entry {
-            run: run.0.clone(),
-            seq: 1,
-            reason: "the run has no first entry".to_owned(),
-        })
-    })?;
-    Ok((started, bound))
+    let (started, summary) = first.ok_or_else(|| broken(1, "the run has no first entry"))?;
+    let (program, editor) = edited.unwrap_or((started.program, None));
+    match chain == head {
+        true => Ok(Story { started, bound, program, editor, summary, bytes }),
+        false => Err(broken(chain.seq + 1, "it is missing, or the end of the journal was changed")),
+    }
 }
 
 /// See [`Engine::cancel`].

@@ -10,6 +10,7 @@ use piton_core::status::Reason;
 use piton_script::host::Halt;
 
 use crate::drive::{Driver, Ending, State};
+use crate::dry::Next;
 
 impl Driver {
     /// `lock`.
@@ -19,8 +20,12 @@ impl Driver {
             let mut state = self.state();
             state.machine.lock(name).map_err(|stop| self.stop(&mut state, stop))?
         };
+        if step.is_recorded && self.dry.is_some() {
+            return Ok(());
+        }
         if !step.is_recorded {
             self.check_branch()?;
+            self.beyond(Some(&step.key), || Next::Lock { name: name.to_owned() })?;
             self.check_stop(&mut self.state())?;
         }
         // A recorded one too: a run that failed had lost it until its retry.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use piton_core::account::{AccountRef, Principal};
-use piton_core::ports::{Answer, Call, CallFailure, IdentifyError, Operations, Pending};
+use piton_core::ports::{Answer, Call, CallFailure, IdentifyError, MaySend, Operations, Pending};
 
 use crate::engine::Engine;
 
@@ -54,6 +54,17 @@ impl Operations for Renaming {
         Box::pin(async move {
             let call = Call { account: self.account(&call.account), ..call.clone() };
             self.operations.perform(&call).await
+        })
+    }
+
+    fn perform_while<'a>(
+        &'a self,
+        call: &'a Call,
+        may_send: MaySend,
+    ) -> Pending<'a, Result<Answer, CallFailure>> {
+        Box::pin(async move {
+            let call = Call { account: self.account(&call.account), ..call.clone() };
+            self.operations.perform_while(&call, may_send).await
         })
     }
 

@@ -225,7 +225,7 @@ impl Driver {
             operation: operation.to_owned(),
             input,
         };
-        let answer = self.wait_for(self.engine.ports.operations.perform(&call))?;
+        let answer = self.send_fenced(&call)?;
         Ok(strip_absent(answer.output))
     }
 

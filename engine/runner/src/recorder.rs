@@ -7,13 +7,18 @@
 //! The branches of a run share one book. Whoever needs a commit writes what everybody has made so
 //! far; who comes while that is being written is on disk with the commit after it. So many branches
 //! do not need many commits.
+//!
+//! When the disk refuses a commit, nothing new is begun. What happened already is then written once
+//! more by itself, without the intents that stood beside it: [`Recorder::last_words`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use piton_core::entry::{Body, Entry, Head};
+use piton_core::entry::{Body, CallResult, Entry, Head, Outcome};
 use piton_core::event::{EventKind, RunEvent};
 use piton_core::key::Key;
-use piton_core::ports::{EventSink, Journal, JournalError, Lease, RunId};
+use piton_core::limits;
+use piton_core::ports::{EventSink, Journal, JournalError, Lease, MaySend, RunId};
 use piton_core::replay::Machine;
 use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
@@ -35,6 +40,8 @@ struct Book {
     journal: Arc<dyn Journal>,
     events: Arc<dyn EventSink>,
     lease: Box<dyn Lease>,
+    /// The run is driven dry.
+    is_silent: AtomicBool,
     pages: Mutex<Pages>,
     written: Condvar,
 }
@@ -47,6 +54,8 @@ struct Pages {
     is_writing: bool,
     /// The fold over everything made so far.
     summary: RunSummary,
+    /// Bytes of the entries' texts, made so far.
+    bytes: u64,
     pending: Vec<Entry>,
     held: Vec<RunEvent>,
     /// The disk did not take something: nothing may be written after it.
@@ -73,11 +82,19 @@ impl Recorder {
             in_flight: 0,
             is_writing: false,
             summary,
+            bytes: 0,
             pending: Vec::new(),
             held: Vec::new(),
             broken: None,
         });
-        let book = Arc::new(Book { journal, events, lease, pages, written: Condvar::new() });
+        let book = Arc::new(Book {
+            journal,
+            events,
+            lease,
+            is_silent: AtomicBool::new(false),
+            pages,
+            written: Condvar::new(),
+        });
         Self { book, branch: String::new(), last: 0 }
     }
 
@@ -96,6 +113,22 @@ impl Recorder {
         self.book.lease.as_ref()
     }
 
+    /// The end of what is on disk.
+    pub(crate) fn head(&self) -> Head {
+        self.book.pages().head
+    }
+
+    /// Whether this process still has the run.
+    pub(crate) fn is_held(&self) -> Result<bool, JournalError> {
+        self.book.journal.is_held(self.lease())
+    }
+
+    /// What asks that before each attempt to send. Where it cannot be known, nothing is sent.
+    pub(crate) fn fence(&self) -> MaySend {
+        let book = Arc::clone(&self.book);
+        Arc::new(move || matches!(book.journal.is_held(book.lease.as_ref()), Ok(true)))
+    }
+
     /// The fold over everything made so far.
     pub(crate) fn summary(&self) -> RunSummary {
         self.book.pages().summary.clone()
@@ -106,6 +139,32 @@ impl Recorder {
         self.book.pages().seq()
     }
 
+    /// How many entries the run has, and bytes in their texts.
+    pub(crate) fn extent(&self) -> (u64, u64) {
+        let pages = self.book.pages();
+        (pages.seq(), pages.bytes)
+    }
+
+    /// When the last entry was made.
+    pub(crate) fn updated_at(&self) -> Timestamp {
+        self.book.pages().summary.updated_at
+    }
+
+    /// Whether the outcome of a call that changes AWS is not on disk yet.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.book.pages().pending.iter().any(is_answer)
+    }
+
+    /// From here on nothing is written: entries are made in memory alone.
+    pub(crate) fn be_silent(&self) {
+        self.book.is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes over the bytes of the entries that were there before this driving.
+    pub(crate) fn count(&self, bytes: u64) {
+        self.book.pages().bytes += bytes;
+    }
+
     /// Makes an entry: it is on disk with the next commit. Returns its position.
     pub(crate) fn make(
         &mut self,
@@ -114,15 +173,18 @@ impl Recorder {
         key: Option<Key>,
         body: Body,
     ) -> u64 {
-        let entry = Entry { key, at, body };
         let mut pages = self.book.pages();
+        // A clock that is set back a little does not turn the run's own time around.
+        let entry = Entry { key, at: at.max(pages.summary.updated_at), body };
         pages
             .summary
             .apply(&entry)
             .unwrap_or_else(|illegal| unreachable!("the driver made an illegal entry: {illegal}"));
         let seq = pages.seq() + 1;
+        let text = entry.body.encode();
+        pages.bytes += text.len() as u64;
         if let Some(machine) = machine {
-            machine.made(seq, &entry, &entry.body.encode());
+            machine.made(seq, &entry, &text);
         }
         pages.pending.push(entry);
         drop(pages);
@@ -167,6 +229,13 @@ impl Recorder {
         self.book.write(self.last, &[])
     }
 
+    /// After the disk refused something: writes what happened already, in one more commit, and leaves
+    /// out the calls that were only about to be sent. Returns the calls whose outcome is known here and
+    /// could not be written: they are in doubt.
+    pub(crate) fn last_words(&self) -> Vec<Key> {
+        self.book.last_words()
+    }
+
     /// Puts everything made on disk together with the removal of mail that it came from.
     pub(crate) fn commit_mail(&self, mail: &[u64]) -> Result<(), JournalError> {
         self.book.write(self.last, mail)
@@ -181,6 +250,9 @@ impl Book {
 
     /// Returns when everything up to a position is on disk, and the mail is gone.
     fn write(&self, up_to: u64, mail: &[u64]) -> Result<(), JournalError> {
+        if self.is_silent.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let mut pages = self.pages();
         loop {
             if let Some(error) = &pages.broken {
@@ -216,12 +288,42 @@ impl Book {
             }
             Err(error) => {
                 pages.broken = Some(error.clone());
+                pages.pending.splice(0..0, batch);
                 Err(error)
             }
         };
         drop(pages);
         self.written.notify_all();
         result
+    }
+
+    /// See [`Recorder::last_words`].
+    fn last_words(&self) -> Vec<Key> {
+        let mut pages = self.pages();
+        let made = std::mem::take(&mut pages.pending);
+        let before = pages.head.seq;
+        drop(pages);
+        let whole: Vec<Entry> = made.iter().filter_map(happened).collect();
+        let short = || made.iter().filter_map(happened).map(shortened).collect::<Vec<Entry>>();
+        let answered = whole.iter().filter(|entry| is_answer(entry));
+        let in_doubt: Vec<Key> = answered.filter_map(|entry| entry.key.clone()).collect();
+        if in_doubt.is_empty() {
+            return in_doubt;
+        }
+        let Ok(row) = self.journal.find(&self.lease.run().0) else { return in_doubt };
+        if row.head.seq != before {
+            // The disk took the commit that it refused: it is all there, but for what came after.
+            let written = usize::try_from(row.head.seq.saturating_sub(before)).unwrap_or(0);
+            let rest = made.iter().skip(written).filter(|entry| is_answer(entry));
+            return rest.filter_map(|entry| entry.key.clone()).collect();
+        }
+        let write = |entries: &[Entry]| {
+            let mut summary = row.summary.clone();
+            let is_legal = entries.iter().all(|entry| summary.apply(entry).is_ok());
+            is_legal && self.journal.append(self.lease.as_ref(), entries, &summary).is_ok()
+        };
+        // An answer of many pages may not fit where a short one does.
+        if write(&whole) || write(&short()) { Vec::new() } else { in_doubt }
     }
 
     fn append(
@@ -239,4 +341,21 @@ impl Book {
             false => self.journal.append(self.lease.as_ref(), batch, summary),
         }
     }
+}
+
+/// An entry that says what happened, not what is about to.
+fn happened(entry: &Entry) -> Option<Entry> {
+    (!matches!(entry.body, Body::Intent(_))).then(|| entry.clone())
+}
+
+/// Whether an entry is the outcome of a call that changes AWS.
+fn is_answer(entry: &Entry) -> bool {
+    matches!(&entry.body, Body::Outcome(outcome) if outcome.read.is_none())
+}
+
+fn shortened(mut entry: Entry) -> Entry {
+    if let Body::Outcome(Outcome { result: CallResult::Value(value), .. }) = &mut entry.body {
+        *value = limits::shortened(value);
+    }
+    entry
 }

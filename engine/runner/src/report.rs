@@ -13,10 +13,11 @@ use piton_core::account::Principal;
 use piton_core::canonical::Digest;
 use piton_core::catalogue::Class;
 use piton_core::diagnostic::Diagnostic;
+use piton_core::entry::Left;
 use piton_core::evidence::{Evidence, Flaw};
 use piton_core::gate::{Closed, GateKind, OnExpire, Verdict};
 use piton_core::ports::{AwsError, Journal, JournalError, RunId};
-use piton_core::status::{RunStatus, WaitingFor};
+use piton_core::status::{Candidate, RunStatus, WaitingFor};
 use piton_core::time::{Span, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -95,6 +96,8 @@ pub struct Report {
     pub gates: Vec<Gate>,
     /// Calls whose outcome was unknown, and how that was settled.
     pub doubts: Vec<Doubt>,
+    /// Where it went on with an edited script.
+    pub edits: Vec<Edit>,
     /// When and why nobody drove the run.
     pub suspensions: Vec<Suspension>,
     /// Lines for the reader.
@@ -111,6 +114,25 @@ pub struct Report {
     pub journal_hash: Digest,
     /// Number of entries.
     pub entries: u64,
+}
+
+/// An edit of the script of a run that was under way.
+#[derive(Debug, Clone, Serialize)]
+pub struct Edit {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as far as known.
+    pub by: Option<String>,
+    /// Where the script was read from.
+    pub source: Option<String>,
+    /// Digest of the program before.
+    pub from: Digest,
+    /// Digest of the program after.
+    pub to: Digest,
+    /// Gates that were approved for an earlier script, and stand.
+    pub stands: Vec<String>,
+    /// Recorded entries that the script left.
+    pub left: Vec<Left>,
 }
 
 /// The program of a run.
@@ -345,12 +367,20 @@ pub struct Doubt {
     pub key: String,
     /// `service.operation`.
     pub operation: String,
+    /// Account it was sent as.
+    pub account: String,
+    /// Idempotency class.
+    pub class: Option<Class>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
     /// Why the engine could not decide; absent when it could.
     pub question: Option<String>,
-    /// Ids of what it may have made.
-    pub candidates: Vec<String>,
-    /// How it was settled, in words.
-    pub how: Option<String>,
+    /// What it may have made, secrets masked.
+    pub candidates: Vec<Candidate>,
+    /// `adopted`, `repeated`, `sent anew` or `skipped`; absent when nobody settled it yet.
+    pub how: Option<&'static str>,
+    /// Id of what was adopted, where it has one.
+    pub adopted: Option<String>,
     /// Why, in the words of whoever settled it.
     pub reason: Option<String>,
     /// Who settled it; absent when the engine did.

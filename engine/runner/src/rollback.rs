@@ -60,8 +60,9 @@ fn own_ledger(journal: &dyn Journal, run: &RunId) -> Result<Ledger, JournalError
     }
 }
 
-/// Refuses to go on with a run that is being taken back.
+/// Refuses to go on with a run that is being taken back, or goes on in another home.
 pub(crate) fn refuse_taken_back(row: &RunRow) -> Result<(), RunnerError> {
+    refuse_elsewhere(row)?;
     match &row.summary.rolled_back_by {
         Some(by) if !row.summary.status.is_final() => Err(RunnerError::refused(
             Diagnostic::error(
@@ -74,11 +75,17 @@ pub(crate) fn refuse_taken_back(row: &RunRow) -> Result<(), RunnerError> {
     }
 }
 
+/// Refuses to do anything with a run that goes on in another home.
+pub(crate) fn refuse_elsewhere(row: &RunRow) -> Result<(), RunnerError> {
+    row.elsewhere().map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// Goes on with a rollback. `row` is that of the rollback's own run.
 pub(crate) fn resume(engine: &Engine, row: RunRow, how: &Resume) -> Result<Driven, RunnerError> {
     let Some(source) = row.summary.rollback_of.clone() else {
         return Err(bug("the run takes nothing back"));
     };
+    refuse_elsewhere(&row)?;
     if row.summary.status.is_final() {
         // The process may have ended between the end of this run and the mark on the other.
         mark_all(engine, &source, &row.run, stage_of(row.summary.status))?;

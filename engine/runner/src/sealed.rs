@@ -43,6 +43,17 @@ impl SealedSecret {
         (name, sealed)
     }
 
+    /// The name of the parameter or variable.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a home has sealed it, under whichever name.
+    pub(crate) fn is_among(&self, stored: &[String]) -> bool {
+        let reference = format!("{}{}", Self::REFERENCE, self.name);
+        stored.iter().any(|stored| *stored == self.name || *stored == reference)
+    }
+
     fn stored_name(&self) -> String {
         let prefix = match self.kind {
             SecretKind::Param => "",

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::calls::misplaced_at;
 use crate::drive::{Driver, Mode, Retrying, State};
+use crate::dry::Next;
 use crate::turns::Woken;
 
 /// How long a driver stays with a wait on a real clock when nobody says otherwise.
@@ -36,6 +37,7 @@ impl Driver {
             }
             WaitStep::Open { key, opened } => {
                 self.check_branch()?;
+                self.beyond(Some(&key), || Next::state(&spec.name, opened.as_ref()))?;
                 (key, opened)
             }
         };
@@ -236,6 +238,7 @@ impl Driver {
             WaitStep::Closed { .. } => return Ok(()),
             WaitStep::Open { key, opened } => {
                 self.check_branch()?;
+                self.beyond(Some(&key), || Next::timer(name, opened.as_ref()))?;
                 (key, opened)
             }
         };

@@ -14,6 +14,12 @@ mod children;
 mod crash;
 #[path = "drive/doubt.rs"]
 mod doubt;
+#[path = "drive/dry.rs"]
+mod dry;
+#[path = "drive/freezing.rs"]
+mod freezing;
+#[path = "drive/frozen.rs"]
+mod frozen;
 #[path = "drive/gates.rs"]
 mod gates;
 #[path = "drive/rollback.rs"]
@@ -22,3 +28,7 @@ mod rollback;
 mod runs;
 #[path = "drive/secrets.rs"]
 mod secrets;
+#[path = "drive/storage.rs"]
+mod storage;
+#[path = "drive/transfer.rs"]
+mod transfer;

@@ -8,6 +8,7 @@
 
 mod answer;
 mod clock;
+mod image;
 mod ledger;
 mod throttle;
 mod tokens;
@@ -123,10 +124,16 @@ impl Sandbox {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::from_secs(30))?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")?;
-        connection.set_prepared_statement_cache_capacity(64);
-        let settings = Settings::of(spec);
-        let mut sandbox = Self { connection: Mutex::new(connection), settings, pace: None };
-        sandbox.settings = sandbox.transact(|transaction| {
+        Self::over(connection, spec, start)
+    }
+
+    fn over(
+        connection: Connection,
+        spec: &WorldSpec,
+        start: OffsetDateTime,
+    ) -> Result<Self, SandboxError> {
+        let sandbox = Self::of_connection(connection);
+        let stored = sandbox.transact(|transaction| {
             let made: bool = transaction.query_row(
                 "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'meta')",
                 [],
@@ -138,9 +145,20 @@ impl Sandbox {
             } else {
                 make(transaction, spec, start)?;
             }
-            Ok(Settings::of(&stored_spec(transaction)?))
+            stored_spec(transaction)
         })?;
-        Ok(sandbox)
+        Ok(sandbox.with_settings_of(&stored))
+    }
+
+    fn of_connection(connection: Connection) -> Self {
+        connection.set_prepared_statement_cache_capacity(64);
+        let settings = Settings::of(&WorldSpec::built_in());
+        Self { connection: Mutex::new(connection), settings, pace: None }
+    }
+
+    fn with_settings_of(mut self, spec: &WorldSpec) -> Self {
+        self.settings = Settings::of(spec);
+        self
     }
 
     /// Lets the clock run against real time, `speed` times as fast, for a world that is served to
@@ -249,7 +267,15 @@ impl Sandbox {
     /// # Errors
     /// When the file cannot be used.
     pub fn log(&self) -> Result<Vec<CallRecord>, SandboxError> {
-        ledger::log(&self.lock())
+        self.log_after(0)
+    }
+
+    /// Every call after the one with this number, in order.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn log_after(&self, seq: u64) -> Result<Vec<CallRecord>, SandboxError> {
+        ledger::log(&self.lock(), seq)
     }
 
     /// The whole state as `{resources, history}`, in a fixed order and without what differs between

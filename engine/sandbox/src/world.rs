@@ -379,6 +379,6 @@ CREATE TABLE calls (
   region TEXT NOT NULL DEFAULT '', access_key_id TEXT NOT NULL DEFAULT '');
 CREATE TABLE tokens (
   account TEXT NOT NULL, region TEXT NOT NULL, operation TEXT NOT NULL, token TEXT NOT NULL,
-  input TEXT NOT NULL, reply TEXT NOT NULL,
+  input TEXT NOT NULL, reply TEXT NOT NULL, at TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (account, region, operation, token)) WITHOUT ROWID;
 ";

@@ -42,7 +42,12 @@ pub(crate) fn durable<T>(
             suspend::progressed();
             suspend::check().map(|()| value)
         }
-        Ok(Err(halt)) => Err(raise_halt(&session, context, halt)),
+        Ok(Err(halt)) => {
+            if matches!(halt, Halt::Stop) {
+                session.host.stopped_at(session.place(context));
+            }
+            Err(raise_halt(&session, context, halt))
+        }
         Err(panic) => {
             let message = format!("`{}` panicked: {}", context.fn_name(), panic_text(&*panic));
             let bug = Diagnostic::error(Code::Bug, message).at(session.place(context));

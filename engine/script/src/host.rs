@@ -295,6 +295,11 @@ pub trait Host: Send + Sync {
     /// `#{account, arn, region}`.
     fn identity(&self, account: &AccountRef) -> Result<Value, Halt>;
 
+    /// Where the method that returned [`Halt::Stop`] was called; of nested ones the innermost comes first.
+    fn stopped_at(&self, place: Option<Place>) {
+        drop(place);
+    }
+
     /// A bound call. Inside a callback of `wait_until` or `settled_by` it is read and not kept;
     /// inside `undo` it is recorded and not sent.
     fn call(&self, call: ScriptCall) -> Result<Value, Halt>;
@@ -325,6 +330,9 @@ pub trait Host: Send + Sync {
 
     /// A random UUID, journaled.
     fn uuid(&self) -> Result<String, Halt>;
+
+    /// The run and the digest of its journal so far, as a text to note elsewhere.
+    fn anchor(&self) -> Result<String, Halt>;
 
     /// A handle of a password; `shape` has `length` and `alphabet`.
     fn random_password(&self, shape: Value) -> Result<Origin, Halt>;

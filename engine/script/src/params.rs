@@ -309,7 +309,8 @@ fn bind_secret(
     Ok(())
 }
 
-fn reference(text: &str) -> Option<SecretSource> {
+/// What a text says about where a secret is: `env:NAME`, `file:PATH`, `secretsmanager:ARN`.
+pub fn reference(text: &str) -> Option<SecretSource> {
     let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
     match kind {
         "env" => Some(SecretSource::Env(rest.to_owned())),

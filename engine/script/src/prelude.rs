@@ -22,6 +22,7 @@ use crate::value;
 
 /// Functions with how they are called, for messages and for the checker.
 pub(crate) const USAGE: &[(&str, &str)] = &[
+    ("anchor", "anchor()"),
     ("approve", "approve(name) or approve(name, #{ show, from, need, ... })"),
     ("artifact", "artifact(name, text)"),
     ("asset", "asset(\"file of the runbook's folder\")"),
@@ -55,6 +56,7 @@ pub(crate) const USAGE: &[(&str, &str)] = &[
 
 /// Functions that have an effect on a run: no module may call one while it is being imported.
 pub(crate) const DURABLE: &[&str] = &[
+    "anchor",
     "approve",
     "artifact",
     "call_runbook",

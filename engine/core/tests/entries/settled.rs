@@ -8,7 +8,7 @@ use crate::support::{create, intent, machine, outcome};
 
 fn settled(how: Settlement) -> Body {
     let by = Some("arn:aws:iam::111111111111:user/admin".to_owned());
-    Body::Settled(Settled { how, reason: "seen in the console".to_owned(), by })
+    Body::Settled(Settled { how, reason: "seen in the console".to_owned(), by, at: None })
 }
 
 #[test]

@@ -41,6 +41,28 @@ pub fn open_gates_come_in_the_order_they_opened(open: Open<'_>) {
     assert_eq!(nowhere, Err(JournalError::NoRun("b2".to_owned())));
 }
 
+/// The gates of all runs are those of each, with their answers, newest run first.
+pub fn gates_of_all_runs_come_with_their_answers(open: Open<'_>) {
+    let journal = open();
+    let mut first = start(&*journal, "a1");
+    let mut second = start(&*journal, "b2");
+    let third = start(&*journal, "c3");
+    let (asked, other) = (gate("z/publish", "z"), gate("a/publish", "a"));
+    first.append(&*journal, &[opened("z#0", 1, &asked), opened("a#4", 2, &other)]);
+    second.append(&*journal, &[opened("z#0", 1, &asked)]);
+    second.append(&*journal, &[closed("z#0", 2, &asked), opened("a#0", 3, &other)]);
+    assert_eq!(open().runs_with_mail(), Ok(Vec::new()));
+    journal.post(&first.run, &approval(&asked, "ann")).unwrap();
+    assert_eq!(open().runs_with_mail(), Ok(vec![first.run.clone()]));
+    let each = |driven: &super::fixtures::Driven| {
+        (driven.run.clone(), journal.open_gates(&driven.run).unwrap())
+    };
+    let all = open().gates_of_all().unwrap();
+    assert_eq!(all, [each(&second), each(&first)]);
+    assert_eq!(all[1].1[0].decisions.len(), 1);
+    drop(third);
+}
+
 /// An answer that comes before its gate is refused, is not kept, and can be given again.
 pub fn an_answer_needs_an_open_gate(open: Open<'_>) {
     let journal = open();

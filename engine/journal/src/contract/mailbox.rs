@@ -163,7 +163,7 @@ pub fn the_first_way_to_settle_a_doubt_counts(open: Open<'_>) {
     let driven = start(&*journal, "a1");
     let settle = |key: &str, how: Settlement| {
         let by = Some("ann".to_owned());
-        let settled = Settled { how, reason: "I looked".to_owned(), by };
+        let settled = Settled { how, reason: "I looked".to_owned(), by, at: None };
         journal.post(&driven.run, &Mail::Settle { key: Key::from_text(key), settled })
     };
     let adopt = || Settlement::Adopt { output: json!({ "id": "prj_1" }) };

@@ -1,11 +1,15 @@
 //! Programs, sealed values, and removal.
 
 use piton_core::canonical::Digest;
+use piton_core::entry::{Body, Edited, Left};
+use piton_core::key::Key;
 use piton_core::ports::{JournalError, ProgramFile};
 use piton_core::status::RunSummary;
 
 use super::Open;
-use super::fixtures::{approval, gate, holder, new_run, note, opened, start, start_with};
+use super::fixtures::{
+    OldLease, approval, entry, gate, holder, new_run, note, opened, start, start_with,
+};
 
 /// The files of a program come back in order, whatever their contents.
 pub fn a_program_is_kept_as_it_was(open: Open<'_>) {
@@ -68,6 +72,45 @@ pub fn a_run_is_removed_with_what_only_it_used(open: Open<'_>) {
     assert_eq!(journal.entries(&again.run, 0, 9).unwrap().len(), 1);
     assert_eq!(journal.sealed(&again.run), Ok(Vec::new()));
     assert_eq!(journal.mail(&again.run), Ok(Vec::new()));
+}
+
+/// An edit changes the program, the entries and the gates in one commit; both programs go with the run.
+pub fn an_edited_program_is_the_one_of_the_run(open: Open<'_>) {
+    let journal = open();
+    let (before, after) = (new_run("a1", "before"), new_run("a1", "after"));
+    let mut driven = start_with(&*journal, &before);
+    let asked = gate("publish", "x");
+    driven.append(&*journal, &[opened("publish#0", 1, &asked)]);
+    let edited = Edited {
+        left: vec![Left {
+            branch: String::new(),
+            from_seq: 2,
+            to_seq: 2,
+            key: Key::from_text("publish#0"),
+            what: "the gate".to_owned(),
+            effect: false,
+        }],
+        withdrawn: vec![asked.gate.clone()],
+        ..Edited::plain(before.program, after.program)
+    };
+    let entries = [entry("", 2, Body::Edited(edited))];
+    driven.fold(&entries);
+    let (lease, summary) = (driven.lease.as_ref(), &driven.summary);
+    let old = OldLease(driven.run.clone(), 0);
+    journal.edit(&old, &after.program, &after.files, &entries, summary).unwrap_err();
+    assert_eq!(open().find("a1").unwrap().program, before.program);
+    let head = journal.edit(lease, &after.program, &after.files, &entries, summary).unwrap();
+    let row = open().find("a1").unwrap();
+    assert_eq!((row.program, row.head, &row.summary), (after.program, head, summary));
+    assert_eq!(open().open_gates(&driven.run), Ok(Vec::new()));
+    for new in [&before, &after] {
+        assert_eq!(open().program(&new.program).as_ref(), Ok(&new.files));
+    }
+    drop(driven.lease);
+    open().remove(&driven.run).unwrap();
+    for new in [&before, &after] {
+        open().program(&new.program).unwrap_err();
+    }
 }
 
 /// Nothing is taken from under a driver.

@@ -1,5 +1,17 @@
 -- Format 1. Moments are milliseconds since 1970 in UTC; digests are 32 raw bytes.
 
+-- Whose file this is. A copy of the file has this row too and does not fit it: see home.rs. Without
+-- the row, the next opening makes the file its own.
+CREATE TABLE home (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    id      TEXT NOT NULL,    -- random
+    path    TEXT NOT NULL,    -- the folder, for people
+    machine TEXT,             -- the installation of the operating system, when it has an id
+    boot    TEXT NOT NULL,    -- its boot: the same in all containers of a machine
+    inode   INTEGER NOT NULL, -- of this file
+    born    INTEGER           -- when this file was made, in nanoseconds, when the file system knows
+);
+
 -- Programs: what a run evaluates, whatever becomes of the files it was read from.
 CREATE TABLE files (
     hash BLOB PRIMARY KEY,
@@ -29,7 +41,8 @@ CREATE TABLE runs (
     labels  TEXT NOT NULL,       -- JSON, [[name, value], ..]
     program BLOB NOT NULL REFERENCES programs (digest),
     created INTEGER NOT NULL,
-    summary TEXT NOT NULL        -- JSON, the fold over the entries; see heads.updated
+    summary TEXT NOT NULL,       -- JSON, the fold over the entries; see heads.updated
+    copy    INTEGER NOT NULL DEFAULT 0 -- 1: it is kept to be read, and goes on elsewhere
 );
 
 CREATE INDEX runs_by_program ON runs (program);
@@ -42,7 +55,9 @@ CREATE TABLE heads (
     updated   INTEGER NOT NULL, -- the summary's moment, which every append changes
     epoch     INTEGER NOT NULL, -- counts the processes that took the run
     holder    TEXT,             -- JSON; counts only while the lock file is locked
-    heartbeat INTEGER NOT NULL, -- when the holder last said that it lives, by the machine's clock
+    heartbeat INTEGER NOT NULL, -- when the holder last said that it lives, in milliseconds that the
+                                -- machine ran: no setting of its clock moves that
+    boot      TEXT NOT NULL,    -- the boot that they are counted from
     lock      INTEGER NOT NULL  -- which lock file: another one after a holder that fell silent
 ) WITHOUT ROWID;
 
@@ -82,7 +97,8 @@ CREATE TABLE mail (
     kind   TEXT NOT NULL, -- decision, cancel, settle
     topic  TEXT NOT NULL, -- the gate, the entry in doubt, or nothing
     posted INTEGER NOT NULL,
-    text   TEXT NOT NULL  -- JSON
+    text   TEXT NOT NULL, -- JSON
+    digest BLOB NOT NULL  -- of run, kind, topic and text: no hash chain covers mail yet
 );
 
 CREATE INDEX mail_by_topic ON mail (run, kind, topic);

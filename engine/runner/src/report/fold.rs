@@ -12,13 +12,13 @@ use piton_core::gate::{Decision, GateRequest, GateResult};
 use piton_core::key::{Key, branch_name, is_within};
 use piton_core::ports::{ProgramFile, RunId, RunRow};
 use piton_core::secret::masked;
-use piton_core::status::{Reason, RunStatus};
+use piton_core::status::{Candidate, Reason, RunStatus};
 use piton_core::time::{Span, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{
-    Account, Artifact, Call, ChildRun, DecisionRow, Doubt, EvidenceRow, File, Gate, Note, Output,
-    Program, Report, Step, Suspension, Table, Wait, picture, resources, timeline,
+    Account, Artifact, Call, ChildRun, DecisionRow, Doubt, Edit, EvidenceRow, File, Gate, Note,
+    Output, Program, Report, Step, Suspension, Table, Wait, picture, resources, timeline,
 };
 
 /// A report that grows entry by entry.
@@ -76,6 +76,7 @@ impl Fold {
             waits: Vec::new(),
             gates: Vec::new(),
             doubts: Vec::new(),
+            edits: Vec::new(),
             suspensions: Vec::new(),
             notes: Vec::new(),
             outputs: Vec::new(),
@@ -141,11 +142,22 @@ impl Fold {
                 };
                 self.child(&child.run, &child.runbook, status, at);
             }
+            Body::Edited(edited) => report.edits.push(Edit {
+                at,
+                by: edited.by.as_ref().map(|by| by.stable_arn().to_owned()),
+                source: edited.source.clone(),
+                from: edited.from,
+                to: edited.to,
+                stands: edited.stands.clone(),
+                left: edited.left.clone(),
+            }),
             Body::Sampled(_)
             | Body::Locked(_)
             | Body::Undo(_)
             | Body::Cancelled(_)
-            | Body::RolledBack(_) => {}
+            | Body::RolledBack(_)
+            | Body::HandedOver(_)
+            | Body::TakenOver(_) => {}
         }
     }
 
@@ -223,6 +235,18 @@ impl Fold {
         }
     }
 
+    /// The doubt about the last call with this key that nobody settled yet; a new one when there is
+    /// none.
+    fn doubt_at(&mut self, key: &str, at: Timestamp) -> &mut Doubt {
+        let open = |doubt: &Doubt| doubt.key == key && doubt.how.is_none();
+        let position = self.report.doubts.iter().rposition(open).unwrap_or_else(|| {
+            let call = self.report.calls.iter().rev().find(|call| call.key == key);
+            self.report.doubts.push(new_doubt(key, call, at));
+            self.report.doubts.len() - 1
+        });
+        &mut self.report.doubts[position]
+    }
+
     /// The last call with this key that has no outcome.
     fn open_call(&self, key: Option<&Key>) -> Option<usize> {
         let key = key?.as_str();
@@ -230,33 +254,22 @@ impl Fold {
     }
 
     fn settled(&mut self, key: Option<&Key>, at: Timestamp, settled: &Settled) {
-        let text = text_of(key);
-        let operation = self
-            .report
-            .calls
-            .iter()
-            .rev()
-            .find(|call| call.key == text)
-            .map_or_else(String::new, |call| format!("{}.{}", call.service, call.operation));
-        let position = match self.report.doubts.iter().rposition(|doubt| doubt.key == text) {
-            Some(position) if self.report.doubts[position].how.is_none() => position,
-            _ => {
-                self.report.doubts.push(new_doubt(text.clone(), operation, at));
-                self.report.doubts.len() - 1
+        let doubt = self.doubt_at(&text_of(key), at);
+        let (how, adopted) = match &settled.how {
+            Settlement::Adopt { output } => {
+                let shown = doubt.candidates.iter().find(|candidate| candidate.output == *output);
+                ("adopted", shown.map(|candidate| candidate.id.clone()))
             }
+            Settlement::Found { id } => ("adopted", id.clone()),
+            Settlement::Retry => ("sent anew", None),
+            Settlement::Skip => ("skipped", None),
+            Settlement::Repeat => ("repeated", None),
         };
-        let doubt = &mut self.report.doubts[position];
-        doubt.how = Some(
-            match &settled.how {
-                Settlement::Adopt { .. } => "adopted",
-                Settlement::Retry => "sent again",
-                Settlement::Skip => "skipped",
-            }
-            .to_owned(),
-        );
+        doubt.how = Some(how);
+        doubt.adopted = adopted;
         doubt.reason = Some(settled.reason.clone());
         doubt.by.clone_from(&settled.by);
-        doubt.at = at;
+        doubt.at = settled.at.unwrap_or(at);
         if let Some(index) = self.open_call(key) {
             let call = &mut self.report.calls[index];
             match &settled.how {
@@ -266,7 +279,8 @@ impl Fold {
                     self.answers.push((index, masked(output)));
                 }
                 Settlement::Skip => call.status = "skipped",
-                Settlement::Retry => {}
+                // What follows says what became of it.
+                Settlement::Retry | Settlement::Found { .. } | Settlement::Repeat => {}
             }
         }
     }
@@ -413,11 +427,13 @@ impl Fold {
             if let Reason::Child { run, runbook, status, .. } = one {
                 self.child(run, runbook, *status, at);
             }
-            let Reason::Doubt { key, operation, question, candidates } = one else { continue };
-            let mut doubt = new_doubt(key.as_str().to_owned(), operation.clone(), at);
+            let Reason::Doubt { key, question, candidates, .. } = one else { continue };
+            let doubt = self.doubt_at(key.as_str(), at);
             doubt.question = Some(question.clone());
-            doubt.candidates = candidates.iter().map(|candidate| candidate.id.clone()).collect();
-            self.report.doubts.push(doubt);
+            doubt.candidates = candidates
+                .iter()
+                .map(|shown| Candidate { output: masked(&shown.output), ..shown.clone() })
+                .collect();
         }
         let why = reason_words(reason);
         self.report.suspensions.push(Suspension { why, started_at: at, ended_at: None });
@@ -472,9 +488,21 @@ impl Fold {
     }
 }
 
-fn new_doubt(key: String, operation: String, at: Timestamp) -> Doubt {
-    let (question, how, reason, by) = (None, None, None, None);
-    Doubt { key, operation, question, candidates: Vec::new(), how, reason, by, at }
+fn new_doubt(key: &str, call: Option<&Call>, at: Timestamp) -> Doubt {
+    Doubt {
+        key: key.to_owned(),
+        operation: call.map_or_else(String::new, |it| format!("{}.{}", it.service, it.operation)),
+        account: call.map_or_else(String::new, |call| call.account.clone()),
+        class: call.map(|call| call.class),
+        sent_at: call.map(|call| call.at),
+        question: None,
+        candidates: Vec::new(),
+        how: None,
+        adopted: None,
+        reason: None,
+        by: None,
+        at,
+    }
 }
 
 /// An answer as reports and the inbox show it.

@@ -20,16 +20,18 @@ use piton_script::host::{Halt, ScriptCall};
 use serde_json::{Value, json};
 
 use super::{
-    PLAN, bug, drive_and_mark, family, ledger, make_mark, own_ledger, recorder_of, resume,
+    PLAN, bug, drive_and_mark, family, ledger, make_mark, own_ledger, recorder_of,
+    refuse_elsewhere, resume,
 };
 use crate::calls::Sending;
 use crate::drive::{Driver, Ending, State, run_end};
 use crate::engine::{Driven, Engine, Resume, RunnerError, TakeBack};
-use crate::lifecycle::{read_story, rebuild};
+use crate::lifecycle::{Story, read_story, rebuild};
 
 /// See [`Engine::rollback`].
 pub(crate) fn rollback(engine: &Engine, how: &TakeBack) -> Result<Driven, RunnerError> {
     let row = engine.ports.journal.find(&how.source.0)?;
+    refuse_elsewhere(&row)?;
     if let Some(of) = &row.summary.rollback_of {
         return Err(RunnerError::refused(
             Diagnostic::error(
@@ -128,10 +130,10 @@ fn create_and_drive<Held>(
     let row = journal.find(&how.source.0)?;
     let plan = ledger(journal.as_ref(), &how.source)?.plan();
     let program = program_of(&row, &plan)?;
-    let (started, bound) = read_story(engine, &row.run, row.head)?;
+    let Story { started, bound, .. } = read_story(engine, &row.run, row.head)?;
     let mut bound = family::outermost(bound, &started.accounts);
     for child in family::descendants(journal.as_ref(), &row)? {
-        let (started, of_child) = read_story(engine, &child.run, child.head)?;
+        let Story { started, bound: of_child, .. } = read_story(engine, &child.run, child.head)?;
         bound.extend(family::outermost(of_child, &started.accounts));
     }
     let lease = create(engine, how, &program, &started, bound)?;
@@ -266,7 +268,9 @@ fn conclude(driver: &Driver) -> Result<Driven, RunnerError> {
         }
         Some(Ending::Journal(error)) => Err(error.into()),
         Some(Ending::Refused(diagnostics)) => Err(RunnerError::Refused(diagnostics)),
-        Some(Ending::Cancelled) | None => Err(bug("a doubt stopped and nothing says why")),
+        Some(Ending::Cancelled | Ending::Beyond(_)) | None => {
+            Err(bug("a doubt stopped and nothing says why"))
+        }
     }
 }
 
@@ -328,11 +332,8 @@ impl Driver {
 
     /// A call in doubt had no effect, and is to have none.
     pub(crate) fn leave_undone(&self, sending: &Sending<'_>) -> Result<Value, Halt> {
-        let settled = Settled {
-            how: Settlement::Skip,
-            reason: "nothing of it is there, and the run is taken back".to_owned(),
-            by: None,
-        };
+        let reason = "nothing of it is there, and the run is taken back";
+        let settled = Settled::by_engine(Settlement::Skip, reason);
         let at = self.now();
         let outcome = Outcome {
             read: None,

@@ -400,6 +400,7 @@ fn a_doubt_in_a_branch_makes_the_run_stuck_while_the_others_go_on() {
         },
         reason: "seen".to_owned(),
         by: None,
+        at: None,
     };
     let key = piton_core::key::Key::from_text("[a]#0");
     let mail = piton_core::ports::Mail::Settle { key, settled };

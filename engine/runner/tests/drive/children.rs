@@ -1,7 +1,7 @@
 //! Child runs and locks in whole runs: identity, gates, failures, cancels, crashes.
 
 use piton_core::account::AccountRef;
-use piton_core::entry::{Body, ChildResult};
+use piton_core::entry::{Body, ChildResult, StoredEntry};
 use piton_core::gate::Verdict;
 use piton_core::ports::{ProgramFile, RunId};
 use piton_core::status::{RunStatus, WaitingKind};
@@ -258,7 +258,9 @@ fn left(home: &Home, run: &RunId) -> (Vec<Vec<String>>, [usize; 2]) {
     let mut stories: Vec<Vec<String>> = runs
         .map(|run| {
             let entries = home.entries(&run);
-            let keyed = entries.iter().filter_map(|stored| {
+            // How a doubt was settled is a story that only a crashed run has.
+            let is_told = |stored: &&StoredEntry| !matches!(stored.entry.body, Body::Settled(_));
+            let keyed = entries.iter().filter(is_told).filter_map(|stored| {
                 Some(format!("{} {}", stored.entry.key.as_ref()?, stored.entry.body.kind()))
             });
             let mut keyed: Vec<String> = keyed.collect();

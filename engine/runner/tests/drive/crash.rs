@@ -5,7 +5,7 @@ use piton_core::status::RunStatus;
 
 use crate::support::{Boundary, Home, Killer, plain, script, start};
 
-fn mechanisms() -> String {
+pub(crate) fn mechanisms() -> String {
     script(
         r##"
         let admin = aws("admin");

@@ -165,7 +165,7 @@ fn a_person_may_leave_what_cannot_be_taken_back() {
         panic!("not stuck at a call")
     };
     let settled =
-        Settled { how: Settlement::Skip, reason: "kept".to_owned(), by: Some("ann".to_owned()) };
+        Settled { by: Some("ann".to_owned()), ..Settled::by_engine(Settlement::Skip, "kept") };
     journal.post(&stuck.run, &Mail::Settle { key, settled }).unwrap();
     let driven = home.resume(&stuck.run);
     assert_eq!(driven.end.status, RunStatus::Compensated);
@@ -242,7 +242,7 @@ fn a_doubt_for_a_person_is_settled_before_anything_is_taken_back() {
     let waits = take_back(&home.process(), &source).unwrap();
     assert_eq!((&waits.run, waits.end.status), (&source, RunStatus::Stuck));
     assert_eq!(home.cloud.effects("delete_role"), 0);
-    let settled = Settled { how: Settlement::Skip, reason: "none".to_owned(), by: None };
+    let settled = Settled::by_engine(Settlement::Skip, "none");
     let mail = Mail::Settle { key: Key::from_text("#1"), settled };
     home.process().ports.journal.post(&source, &mail).unwrap();
     let driven = take_back(&home.process(), &source).unwrap();

@@ -9,10 +9,11 @@ use piton_core::entry::{Entry, Head, StoredEntry};
 use piton_core::event::RunEvent;
 use piton_core::gate::{Admission, Decider, Decision, Verdict};
 use piton_core::key::Key;
+use piton_core::limits::Bounds;
 use piton_core::ports::{
-    Answer, AwsError, Call, CallFailure, CallPreview, Clock, Entropy, EventSink, HeldLock, Holder,
-    IdentifyError, Journal, JournalError, Lease, Mail, NewRun, OpenGate, Operations, Pending,
-    Person, ProgramFile, RunId, RunRow,
+    Answer, Arrival, AwsError, Call, CallFailure, CallPreview, Clock, Entropy, EventSink, HeldLock,
+    Holder, IdentifyError, Journal, JournalError, Lease, Mail, NewRun, OpenGate, Operations,
+    Pending, Person, ProgramFile, RunId, RunRow,
 };
 use piton_core::status::RunSummary;
 use piton_core::time::{Span, Timestamp};
@@ -41,9 +42,44 @@ pub(crate) struct Killer {
     appends: AtomicU64,
     sends: AtomicU64,
     dead: std::sync::atomic::AtomicBool,
+    /// The commit that the disk refuses, and how.
+    disk: Mutex<Option<(u64, Disk)>>,
+    /// How large a journal may become; as usual when it is not said.
+    bounds: Mutex<Option<Bounds>>,
+}
+
+/// How a disk refuses a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// This one, and has room for the next.
+    Once,
+    /// This one and all after it.
+    FromThenOn,
+    /// It took it, and says that it did not.
+    Taken,
 }
 
 impl Killer {
+    /// A process that nothing kills, on a disk that refuses a commit.
+    pub(crate) fn on_disk(count: u64, disk: Disk) -> Arc<Self> {
+        let killer = Self::default();
+        *killer.disk.lock().unwrap() = Some((count, disk));
+        Arc::new(killer)
+    }
+
+    /// A process that nothing kills, whose journal is bounded.
+    pub(crate) fn bounded(bounds: Bounds) -> Arc<Self> {
+        let killer = Self::default();
+        *killer.bounds.lock().unwrap() = Some(bounds);
+        Arc::new(killer)
+    }
+
+    fn refuses(&self, count: u64) -> Option<Disk> {
+        let (at, disk) = (*self.disk.lock().unwrap())?;
+        let strikes = count == at || (count > at && disk == Disk::FromThenOn);
+        strikes.then_some(disk)
+    }
+
     pub(crate) fn at(boundary: Boundary, count: u64) -> Arc<Self> {
         let killer = Self::default();
         *killer.at.lock().unwrap() = Some((boundary, count));
@@ -87,7 +123,15 @@ impl Fragile {
         if self.killer.strikes(Boundary::BeforeAppend, count) {
             return Err(Killer::killed());
         }
+        let full = || JournalError::Storage("the disk is full".to_owned());
+        let refuses = self.killer.refuses(count);
+        if matches!(refuses, Some(Disk::Once | Disk::FromThenOn)) {
+            return Err(full());
+        }
         let written = write()?;
+        if refuses.is_some() {
+            return Err(full());
+        }
         if self.killer.strikes(Boundary::AfterAppend, count) {
             return Err(Killer::killed());
         }
@@ -96,6 +140,14 @@ impl Fragile {
 }
 
 impl Journal for Fragile {
+    fn check(&self, run: Option<&RunId>) -> Result<Vec<String>, JournalError> {
+        self.inner.check(run)
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.killer.bounds.lock().unwrap().unwrap_or(Bounds::DEFAULT)
+    }
+
     fn create(
         &self,
         run: &NewRun,
@@ -208,6 +260,25 @@ impl Journal for Fragile {
         self.inner.locks()
     }
 
+    fn edit(
+        &self,
+        lease: &dyn Lease,
+        program: &piton_core::canonical::Digest,
+        files: &[ProgramFile],
+        entries: &[Entry],
+        summary: &RunSummary,
+    ) -> Result<Head, JournalError> {
+        self.write(|| self.inner.edit(lease, program, files, entries, summary))
+    }
+
+    fn import(&self, runs: &[Arrival]) -> Result<(), JournalError> {
+        self.write(|| self.inner.import(runs))
+    }
+
+    fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
+        self.inner.is_held(lease)
+    }
+
     fn remove(&self, run: &RunId) -> Result<(), JournalError> {
         self.inner.remove(run)
     }
@@ -251,6 +322,30 @@ impl Cloud {
 
     pub(crate) fn pass(&self, span: Span) {
         self.millis.fetch_add(span.millis() as i64, Ordering::SeqCst);
+    }
+
+    /// All of it but the call log, as data.
+    pub(crate) fn kept(&self) -> Value {
+        json!({
+            "things": *self.things.lock().unwrap(),
+            "people": *self.people.lock().unwrap(),
+            "tokens": *self.tokens.lock().unwrap(),
+            "millis": self.millis.load(Ordering::SeqCst),
+        })
+    }
+
+    /// Becomes what [`Cloud::kept`] told.
+    pub(crate) fn become_again(&self, kept: &Value) {
+        let part = |name: &str| kept[name].clone();
+        *self.things.lock().unwrap() = serde_json::from_value(part("things")).unwrap();
+        *self.people.lock().unwrap() = serde_json::from_value(part("people")).unwrap();
+        *self.tokens.lock().unwrap() = serde_json::from_value(part("tokens")).unwrap();
+        self.millis.store(kept["millis"].as_i64().unwrap(), Ordering::SeqCst);
+    }
+
+    /// Somebody sets the machine's clock.
+    pub(crate) fn set_back(&self, span: Span) {
+        self.millis.fetch_sub(span.millis() as i64, Ordering::SeqCst);
     }
 
     pub(crate) fn trouble(&self, operation: &str, trouble: Trouble) {
@@ -377,6 +472,16 @@ impl Cloud {
             }
             "get_secret_value" => {
                 Ok((json!({ "Name": "s", "SecretString": "fetched-secret" }), false))
+            }
+            // An answer that is large because a test wants it so.
+            "get_policy" => {
+                let large = "p".repeat(text("PolicyArn").len() * 1000);
+                Ok((json!({ "Policy": { "Arn": "arn:1", "Description": large } }), false))
+            }
+            "create_policy" => {
+                let large = "p".repeat(20_000);
+                things.insert(format!("policy/{}", text("PolicyName")), json!({}));
+                Ok((json!({ "Policy": { "Arn": "arn:made", "Description": large } }), true))
             }
             "list_users" => Ok((json!({ "Users": [], "IsTruncated": false }), false)),
             other => panic!("the AWS of this test does not know {other}"),
@@ -542,6 +647,16 @@ impl Home {
         }
     }
 
+    /// The folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Lets the next processes count from a number on: their ids are other ones than before it.
+    pub(crate) fn count_processes_from(&self, number: u64) {
+        self.processes.store(number, Ordering::SeqCst);
+    }
+
     /// A process that nothing kills.
     pub(crate) fn process(&self) -> Engine {
         self.fragile_process(&Arc::default())
@@ -590,6 +705,24 @@ impl Home {
             }
         }
         all
+    }
+
+    /// Changes a text in the database behind everybody's back, for one of the same length.
+    pub(crate) fn tamper(&self, from: &str, to: &str) {
+        assert_eq!(from.len(), to.len());
+        let path = self.folder.path().join("journal.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let places: Vec<usize> = bytes
+            .windows(from.len())
+            .enumerate()
+            .filter(|(_, window)| *window == from.as_bytes())
+            .map(|(place, _)| place)
+            .collect();
+        assert!(!places.is_empty(), "{from} is not in the database");
+        for place in places {
+            bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+        }
+        std::fs::write(&path, bytes).unwrap();
     }
 
     /// Every entry of a run.

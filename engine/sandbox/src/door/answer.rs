@@ -221,7 +221,7 @@ impl Visit<'_> {
         let account = &call.principal.account;
         let token = Token::of(self.model(), self.operation(), account, call.region, call.input);
         if let Some(token) = &token {
-            match token.look_up(self.transaction)? {
+            match token.look_up(self.transaction, self.now)? {
                 Known::New => {}
                 Known::Answered(reply) => {
                     return Ok(Outcome { reply: Ok(reply), effect: false, lost: false });
@@ -235,7 +235,7 @@ impl Visit<'_> {
         let end = if reply.is_ok() { "RELEASE call" } else { "ROLLBACK TO call; RELEASE call" };
         self.transaction.execute_batch(end)?;
         if let (Ok(reply), Some(token)) = (&reply, &token) {
-            token.keep(self.transaction, reply)?;
+            token.keep(self.transaction, reply, self.now)?;
         }
         let effect = reply.is_ok() && call.world.changes() > before;
         Ok(Outcome { reply, effect, lost: false })

@@ -63,17 +63,17 @@ pub(super) struct Origin<'a> {
     pub(super) access_key_id: &'a str,
 }
 
-/// Gives the log of an older world's file the columns that came later.
+/// Gives the tables of an older world's file the columns that came later.
 pub(super) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
-    for column in ["region", "access_key_id"] {
+    for (table, column) in [("calls", "region"), ("calls", "access_key_id"), ("tokens", "at")] {
         let there: bool = connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM pragma_table_info('calls') WHERE name = ?1)",
+                "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
             )?
-            .query_row([column], |row| row.get(0))?;
+            .query_row([table, column], |row| row.get(0))?;
         if !there {
             connection.execute_batch(&format!(
-                "ALTER TABLE calls ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                "ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
             ))?;
         }
     }
@@ -117,14 +117,15 @@ pub(super) fn next_seq(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(last.unsigned_abs() + 1)
 }
 
-/// Every call, in order.
-pub(super) fn log(connection: &Connection) -> Result<Vec<CallRecord>, SandboxError> {
-    let mut statement = connection.prepare(
+/// Every call after one, in order.
+pub(super) fn log(connection: &Connection, after: u64) -> Result<Vec<CallRecord>, SandboxError> {
+    let mut statement = connection.prepare_cached(
         "SELECT seq, at, account, principal, service, operation, mutating, effect, status, error,
                 input
-         FROM calls ORDER BY seq",
+         FROM calls WHERE seq > ?1 ORDER BY seq",
     )?;
-    let rows = statement.query_map([], |row| {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = statement.query_map([after], |row| {
         let input: String = row.get(10)?;
         Ok(CallRecord {
             seq: row.get::<_, i64>(0)?.unsigned_abs(),

@@ -247,7 +247,7 @@ impl Inference<'_> {
                 self.template(path, values);
                 Ty::TEXT
             }
-            ("now" | "uuid", _) => Ty::TEXT,
+            ("now" | "uuid" | "anchor", _) => Ty::TEXT,
             (
                 "note" | "lock" | "output" | "artifact" | "ensure" | "sleep" | "sleep_until"
                 | "runbook",

@@ -50,6 +50,9 @@ pub(super) fn register(module: &mut Module) {
     add(module, "uuid", |context: NativeCallContext<'_>| {
         durable(&context, |session| session.host.uuid())
     });
+    add(module, "anchor", |context: NativeCallContext<'_>| {
+        durable(&context, |session| session.host.anchor())
+    });
     add(module, "random_password", |context: NativeCallContext<'_>| {
         random_password(&context, Map::new().into())
     });

@@ -177,6 +177,11 @@ impl Host for FakeHost {
         Ok("00000000-0000-4000-8000-000000000000".to_owned())
     }
 
+    fn anchor(&self) -> Result<String, Halt> {
+        self.asked("anchor")?;
+        Ok(format!("piton:run:1:{}", "0".repeat(64)))
+    }
+
     fn random_password(&self, shape: Value) -> Result<Origin, Halt> {
         self.asked(format!("random_password {shape}"))?;
         let shape = shape.to_string();

@@ -73,6 +73,7 @@ fn every_function_with_an_effect_can_be_the_end() {
         ("sleep_until(\"2026-01-01T00:00:00Z\")", "sleep_until"),
         ("now()", "now"),
         ("uuid()", "uuid"),
+        ("anchor()", "anchor"),
         ("random_password()", "random_password"),
         ("secret_env(\"X\")", "secret_env"),
         ("approve(\"a\")", "gate"),

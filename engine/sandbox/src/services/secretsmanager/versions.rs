@@ -187,6 +187,10 @@ pub(super) fn move_stage(call: &Call<'_>) -> Reply {
             ),
         ));
     }
+    let stages = |secret: &Secret| -> Vec<Vec<String>> {
+        secret.versions.iter().map(|version| version.stages.clone()).collect()
+    };
+    let before = stages(&secret);
     for version in &mut secret.versions {
         version.stages.retain(|known| known != stage);
         if stage == "AWSCURRENT" && version.id != to {
@@ -202,7 +206,9 @@ pub(super) fn move_stage(call: &Call<'_>) -> Reply {
         target.stages.retain(|known| stage != "AWSCURRENT" || known != "AWSPREVIOUS");
         target.stages.push(stage.to_owned());
     }
-    secret.changed = call.world.now_text();
-    save(call.world, &scope, &secret);
+    if stages(&secret) != before {
+        secret.changed = call.world.now_text();
+        save(call.world, &scope, &secret);
+    }
     Ok(json!({"ARN": secret.arn, "Name": secret.name}))
 }

@@ -1,0 +1,118 @@
+//! Room for what must be written whatever happens: the outcome of a call that was sent.
+//!
+//! A call that changes AWS is sent only after its intent is on disk. When its answer comes, the disk
+//! may be full, and then nobody would know what became of the call. So a file of some size lies
+//! beside the database, and an intent is taken only while it is whole. On a full disk it is removed,
+//! and the outcome has its room.
+
+use std::fs;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use piton_core::ports::JournalError;
+
+use crate::failure::{Failure, storage};
+use crate::open::open_private;
+
+/// Bytes that are kept free. The largest outcomes are shortened before they are given up.
+pub(crate) const RESERVE: u64 = 2 << 20;
+
+/// Bytes of the write-ahead log up to which new calls begin. SQLite starts the log over each time
+/// nobody reads an old state; one that is never started over grows with every commit.
+const LOG_MAX: u64 = 256 << 20;
+
+/// The room of one database.
+pub(crate) struct Room {
+    reserve: PathBuf,
+    log: PathBuf,
+    log_max: AtomicU64,
+}
+
+impl Room {
+    pub(crate) fn new(reserve: PathBuf, log: PathBuf) -> Self {
+        Self { reserve, log, log_max: AtomicU64::new(LOG_MAX) }
+    }
+
+    /// Changes the bound of the write-ahead log.
+    pub(crate) fn limit_log(&self, bytes: u64) {
+        self.log_max.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The length of the write-ahead log, when it is longer than it may be.
+    pub(crate) fn long_log(&self) -> Option<u64> {
+        let length = fs::metadata(&self.log).map_or(0, |log| log.len());
+        (length > self.log_max.load(Ordering::Relaxed)).then_some(length)
+    }
+
+    /// Whether the reserve is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        fs::metadata(&self.reserve).is_ok_and(|file| file.len() == RESERVE)
+    }
+
+    /// Makes the reserve, or mends it.
+    pub(crate) fn fill(&self) -> Result<(), Failure> {
+        self.write().map_err(|error| storage(&self.reserve, &error).into())
+    }
+
+    /// Gives the reserve to whoever needs it now. False when there is none to give.
+    pub(crate) fn release(&self) -> bool {
+        fs::remove_file(&self.reserve).is_ok()
+    }
+
+    /// Writes what no file system can store in less room.
+    fn write(&self) -> io::Result<()> {
+        let mut file = open_private(&self.reserve, false)?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut block = Vec::with_capacity(64 << 10);
+        for _ in 0..RESERVE / (64 << 10) {
+            block.clear();
+            while block.len() < 64 << 10 {
+                // xorshift: without any pattern that a file system could compress.
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                block.extend_from_slice(&state.to_le_bytes());
+            }
+            file.write_all(&block)?;
+        }
+        // Local file systems take the room when it is written; what is in it nobody will read.
+        Ok(())
+    }
+}
+
+/// Why the log is too long, when moving it into the database did not help.
+pub(crate) fn log_too_long(log: &Path, bytes: u64) -> JournalError {
+    JournalError::Storage(format!(
+        "the write-ahead log {} has {} MiB and cannot be started over, because a process keeps an old \
+         state of the journal open: end that one",
+        log.display(),
+        bytes >> 20
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_made_given_and_made_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("reserve");
+        let room = Room::new(path.clone(), home.path().join("log"));
+        assert!(!room.is_whole() && !room.release());
+        room.fill().unwrap();
+        assert!(room.is_whole());
+        // One that was cut off is made whole.
+        fs::write(&path, "short").unwrap();
+        assert!(!room.is_whole());
+        room.fill().unwrap();
+        assert!(room.is_whole());
+        assert!(room.release() && !path.exists());
+        fs::create_dir(&path).unwrap();
+        assert!(room.fill().is_err() && !room.is_whole());
+    }
+}

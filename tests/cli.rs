@@ -8,6 +8,7 @@ mod children;
 mod cross_account;
 mod deciding;
 mod diagnosis;
+mod doubts;
 mod evidence;
 mod explain;
 mod failures;

@@ -83,8 +83,7 @@ fn percent_encoded(bytes: &[u8]) -> String {
 
 /// What base64 makes of bytes that come after `before` others: the part that those do not change.
 fn base64_inside(bytes: &[u8], before: usize) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     // Bits of the first characters that belong to what comes before.
     let foreign = [0, 4, 2][before];
     let bits: Vec<u8> =
@@ -249,9 +248,15 @@ fn command(env: &TestEnv, words: &[String]) -> Command {
 }
 
 fn planted() -> Vec<Canary> {
-    [("env", ENV), ("file", FILE), ("literal", LITERAL), ("planted", PLANTED), ("variable", VARIABLE)]
-        .map(|(name, value)| Canary::new(name, value))
-        .into()
+    [
+        ("env", ENV),
+        ("file", FILE),
+        ("literal", LITERAL),
+        ("planted", PLANTED),
+        ("variable", VARIABLE),
+    ]
+    .map(|(name, value)| Canary::new(name, value))
+    .into()
 }
 
 #[test]
@@ -380,7 +385,9 @@ fn credentials_of_the_packaged_runbooks_come_out_nowhere() {
 /// Passwords in the stored value of a secret.
 fn collect_passwords(secret: &Value, found: &mut Vec<(String, String)>) {
     match secret {
-        Value::Object(members) => members.values().for_each(|member| collect_passwords(member, found)),
+        Value::Object(members) => {
+            members.values().for_each(|member| collect_passwords(member, found))
+        }
         Value::Array(items) => items.iter().for_each(|item| collect_passwords(item, found)),
         Value::String(text) => {
             if let Ok(Value::Object(inside)) = serde_json::from_str(text)

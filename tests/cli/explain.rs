@@ -91,7 +91,9 @@ fn an_operation_has_what_the_catalogue_knows() {
     let view = explained(&["datazone.create_project"]);
     assert_eq!(view["class"], "natural_key");
     assert!(view["why"].is_string());
-    assert_eq!(view["token"], Value::Null);
+    assert_eq!((&view["token"], &view["token_counts_for"]), (&Value::Null, &Value::Null));
+    assert_eq!(explained(&["datazone.create_domain"])["token_counts_for"], "1h");
+    assert_eq!(explained(&["secretsmanager.create_secret"])["token_counts_for"], "for good");
     assert_eq!(view["natural_key"], json!(["domainIdentifier", "name"]));
     assert_eq!(view["found_by"], "list_projects_all");
     assert_eq!(view["inverse"]["operation"], "delete_project");

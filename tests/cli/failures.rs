@@ -162,32 +162,3 @@ fn a_home_that_cannot_be_written_is_said_at_once() {
     let doctor = env.piton(&["doctor", "--home", &home, "--json"]).exits(2).json();
     assert_eq!(doctor["ok"], false);
 }
-
-#[test]
-fn a_doubt_is_5_until_a_person_settles_it_with_a_reason() {
-    let env = TestEnv::new();
-    let world = "[[people]]\nalias = \"admin\"\nadministrator = true\n\
-                 [[faults]]\noperation = \"iam.CreateAccessKey\"\nkind = \"reply_lost\"\n";
-    fs::write(env.folder().join("lossy.toml"), world).unwrap();
-    let script = runbook("doubtful");
-    let answer = env.piton(&["run", &script, "--sandbox=lossy.toml", "--json"]).exits(5);
-    let (run, end) = (answer.run(), answer.end());
-    assert_eq!(end["status"], "stuck");
-    assert_eq!(end["waiting_for"][0]["kind"], "doubt");
-    assert_eq!(end["error"]["code"], "PT0402");
-    let key = text(&end["waiting_for"][0]["gate"]);
-    env.piton(&["resume", &run, "--json"]).exits(5);
-    env.piton(&["resolve", &run, &key, "--skip"]).exits(2);
-    env.piton(&["resolve", &run, &key, "--skip", "--retry", "-m", "both"]).exits(2);
-    env.piton(&["resolve", &run, "#77", "--skip", "-m", "another"]).exits(2);
-    env.piton(&["resolve", &run, &key, "--adopt", "AKIA", "-m", "unknown"]).exits(2);
-    let settled = env.piton(&["resolve", &run, &key, "--skip", "-m", "not needed", "--json"]);
-    env.shell(&text(&settled.exits(0).json()["resume_with"])).exits(0);
-    let log = env.piton(&["sandbox", "log", "--json"]).exits(0).json();
-    let sent = log.as_array().unwrap().iter().filter(|call| call["operation"] == "CreateAccessKey");
-    assert_eq!(sent.count(), 1);
-    let report = env.piton(&["report", &run, "--json"]).exits(0).json();
-    let doubt = report["doubts"].as_array().unwrap().last().unwrap().clone();
-    assert_eq!(doubt["how"], "skipped");
-    assert_eq!(doubt["reason"], "not needed");
-}

@@ -215,7 +215,7 @@ fn reference(
         requester: requester.clone(),
     }));
     let stage: Arc<dyn piton_runner::rehearsal::Stage> = Arc::clone(stage) as _;
-    let forward = Reference::record(Arc::clone(&stage), begin, interrupt)?;
+    let forward = Reference::record(&stage, begin, interrupt)?;
     if !args.rollback || !forward.driven.end.status.is_final() {
         return Ok(forward);
     }
@@ -226,7 +226,7 @@ fn reference(
         labels: Vec::new(),
         options: Options { wait_limit: None, step_mode: false },
     });
-    Ok(Reference::record(stage, back, interrupt)?)
+    Ok(Reference::record(&stage, back, interrupt)?)
 }
 
 fn processors() -> usize {
@@ -374,7 +374,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

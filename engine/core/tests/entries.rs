@@ -12,6 +12,8 @@ mod branches;
 mod edited;
 #[path = "entries/gate.rs"]
 mod gate;
+#[path = "entries/handed_over.rs"]
+mod handed_over;
 #[path = "entries/intent.rs"]
 mod intent;
 #[path = "entries/notes.rs"]

@@ -37,6 +37,6 @@ mod store;
 mod verify;
 
 pub use home::Adoption;
-pub use machine::Machine;
+pub use machine::{FileSystemOf, Machine};
 pub use sqlite::SqliteJournal;
 pub use store::Now;

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use piton_core::time::Span;
 use rustix::time::{ClockId, clock_gettime};
 
+/// Tells the kind of file system that a path is on, by the number in statfs(2).
+pub type FileSystemOf = Arc<dyn Fn(&Path) -> Option<u64> + Send + Sync>;
+
 /// A machine, as far as leases and homes are concerned.
 #[derive(Clone)]
 pub struct Machine {
@@ -20,7 +23,7 @@ pub struct Machine {
     pub uptime: Arc<dyn Fn() -> Span + Send + Sync>,
     /// The number that the operating system gives the kind of file system that a path is on; nothing
     /// where it gives none.
-    pub file_system: Arc<dyn Fn(&Path) -> Option<u64> + Send + Sync>,
+    pub file_system: FileSystemOf,
     /// Somebody said that the home may be on a network file system.
     pub allows_network: bool,
 }

@@ -28,8 +28,10 @@ pub struct Model {
     /// What the service is called and which protocol it speaks.
     pub metadata: Metadata,
     /// Operations by AWS's name, `CreateProject`.
+    #[serde(deserialize_with = "packed")]
     pub operations: BTreeMap<String, Operation>,
     /// Shapes by shape name.
+    #[serde(deserialize_with = "packed")]
     pub shapes: BTreeMap<String, Shape>,
     /// Pagination by AWS's operation name; only operations that page are here.
     #[serde(default)]
@@ -297,6 +299,15 @@ pub struct Paginator {
     pub limit_key: Option<String>,
     /// Output member that says whether there is more.
     pub more_results: Option<String>,
+}
+
+/// A map without the room that is left in it where entries come one by one, in order.
+fn packed<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

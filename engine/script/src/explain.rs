@@ -33,6 +33,9 @@ pub struct OperationView {
     pub why: Option<String>,
     /// Input member that carries the idempotency token.
     pub token: Option<String>,
+    /// How long AWS is known to recognise the token; nothing for an operation without one, or where the
+    /// age of the token does not matter.
+    pub token_counts_for: Option<String>,
     /// Input members that name the thing.
     pub natural_key: Vec<String>,
     /// Operation that looks for the thing by that key.
@@ -148,6 +151,9 @@ pub fn operation(model: &Model, operation: &Operation) -> OperationView {
         why: reviewed.and_then(|row| row.why.clone()),
         token: catalogue::token_member(service, &name, model.token_member(operation))
             .map(str::to_owned),
+        token_counts_for: (class(model, operation) == Class::Token
+            && !reviewed.is_some_and(|row| row.ageless))
+        .then(|| catalogue::token_window(service).words()),
         natural_key: find.map_or_else(Vec::new, |find| {
             find.natural_key().into_iter().map(str::to_owned).collect()
         }),

@@ -645,9 +645,11 @@ fn not_packaged(name: &str) -> Diagnostic {
     }
 }
 
-/// Tests, the world and the description of a runbook are not part of what it runs.
+/// Tests, worlds and the description of a runbook are not part of what it runs. Worlds have passwords,
+/// which no journal needs.
 pub(crate) fn is_part(path: &str) -> bool {
-    !path.ends_with(".test.rhai") && path != "world.toml" && path != "README.md"
+    let is_world = path == "world.toml" || path.starts_with("worlds/");
+    !path.ends_with(".test.rhai") && !is_world && path != "README.md"
 }
 
 /// Text files of a folder that may belong to a program, by path inside it.

@@ -118,7 +118,7 @@ fn what_was_left_is_not_made_again() {
 
 #[test]
 fn an_edit_voids_what_it_leaves_and_lets_a_failed_run_go_on() {
-    let started = stored(&[("", crate::support::started())]).remove(0).entry;
+    let started = stored(&[("", crate::run::started())]).remove(0).entry;
     let mut summary = RunSummary::start(&started).unwrap();
     let mut edited = Edited::plain(Digest::of(b"1"), Digest::of(b"2"));
     let left = |branch: &str, from_seq, to_seq| Left {

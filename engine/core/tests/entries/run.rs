@@ -13,7 +13,7 @@ fn entry(body: Body) -> Entry {
     Entry { key: None, at: at(0), body }
 }
 
-fn started() -> Body {
+pub(crate) fn started() -> Body {
     Body::Started(Started {
         runbook: "poc".to_owned(),
         title: "A POC".to_owned(),

@@ -90,7 +90,7 @@ pub fn an_edited_program_is_the_one_of_the_run(open: Open<'_>) {
             what: "the gate".to_owned(),
             effect: false,
         }],
-        withdrawn: vec![asked.gate.clone()],
+        withdrawn: vec![asked.gate],
         ..Edited::plain(before.program, after.program)
     };
     let entries = [entry("", 2, Body::Edited(edited))];

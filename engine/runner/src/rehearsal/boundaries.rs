@@ -71,16 +71,16 @@ pub struct Boundary {
 
 impl Boundary {
     /// The ways to crash here, each with the stored state that it leaves.
-    pub(super) fn crashes(&self) -> impl Iterator<Item = (Kind, usize)> {
-        let kinds: &[(Kind, usize)] = match self.is_send {
-            false => &[(Kind::BeforeWrite, self.before), (Kind::AfterWrite, self.after)],
-            true => &[
-                (Kind::BeforeSend, self.before),
-                (Kind::ReplyLost, self.after),
-                (Kind::BeforeOutcome, self.after),
+    pub(super) fn crashes(&self) -> Vec<(Kind, usize)> {
+        let Self { before, after, .. } = *self;
+        match self.is_send {
+            false => vec![(Kind::BeforeWrite, before), (Kind::AfterWrite, after)],
+            true => vec![
+                (Kind::BeforeSend, before),
+                (Kind::ReplyLost, after),
+                (Kind::BeforeOutcome, after),
             ],
-        };
-        kinds.to_vec().into_iter()
+        }
     }
 }
 
@@ -139,7 +139,7 @@ impl Selection {
     /// The crashes that are asked for, in order.
     pub(super) fn of(&self, boundaries: &[Boundary]) -> Vec<Crash> {
         let all = boundaries.iter().enumerate().flat_map(|(boundary, at)| {
-            at.crashes().map(move |(kind, state)| Crash { boundary, kind, state })
+            at.crashes().into_iter().map(move |(kind, state)| Crash { boundary, kind, state })
         });
         match self {
             Self::Everywhere => all.collect(),

@@ -82,11 +82,11 @@ impl Reference {
     /// # Errors
     /// When the run cannot be started, or the stage cannot be read.
     pub fn record(
-        stage: Arc<dyn Stage>,
+        stage: &Arc<dyn Stage>,
         deed: Deed,
         interrupt: &Interrupt,
     ) -> Result<Self, RunnerError> {
-        let camera = Arc::new(Camera { stage: Arc::clone(&stage), film: Mutex::default() });
+        let camera = Arc::new(Camera { stage: Arc::clone(stage), film: Mutex::default() });
         let watch: Arc<dyn Watch> = Arc::clone(&camera) as Arc<dyn Watch>;
         camera.film().catch_up(stage.as_ref())?;
         let mut engine = watched(&stage.engine(), &watch);

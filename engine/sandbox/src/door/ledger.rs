@@ -67,9 +67,7 @@ pub(super) struct Origin<'a> {
 pub(super) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     for (table, column) in [("calls", "region"), ("calls", "access_key_id"), ("tokens", "at")] {
         let there: bool = connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
-            )?
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)")?
             .query_row([table, column], |row| row.get(0))?;
         if !there {
             connection.execute_batch(&format!(

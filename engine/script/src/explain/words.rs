@@ -23,7 +23,11 @@ pub fn facts(view: &OperationView) -> Vec<Fact> {
     };
     fact("class", class);
     if let Some(token) = &view.token {
-        fact("token", format!("{token}, filled by the engine"));
+        let counts = match &view.token_counts_for {
+            Some(span) => format!("; in a doubt it counts: {span}"),
+            None => String::new(),
+        };
+        fact("token", format!("{token}, filled by the engine{counts}"));
     }
     if let Some(find) = &view.found_by {
         let key = view.natural_key.join(", ");

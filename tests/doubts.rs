@@ -14,7 +14,9 @@ mod table;
 use std::collections::BTreeSet;
 
 use piton_core::catalogue::{self, ModelFacts};
+use piton_core::status::{Reason, RunStatus};
 
+use bench::{Bench, Death};
 use cases::Case;
 
 /// Operations that no call can carry out in the sandbox, and why.
@@ -68,6 +70,36 @@ fn every_changing_operation_of_the_sandbox_has_a_case() {
 #[test]
 fn the_counts_are_those_of_the_guide() {
     table::check(&cases::all());
+}
+
+/// What somebody else does in the world of `datazone.create_project`, before the run goes on.
+const COLLEAGUE: &str = r##"
+runbook(#{ title: "colleague", accounts: #{ colleague: #{ doc: "c" } } });
+let datazone = aws("colleague").datazone;
+let domain = datazone.list_domains(#{}).items[0].id;
+output("id", datazone.create_project(#{ domainIdentifier: domain, name: "third", description: "one more" }).id);
+"##;
+
+#[test]
+fn what_somebody_else_made_meanwhile_is_for_a_person() {
+    let all = cases::of("datazone");
+    let case = all.iter().find(|case| case.operation == "create_project").unwrap();
+    let death =
+        Death { service: "datazone", operation: "create_project", after: 2, has_effect: false };
+    let bench = Bench::new(false).start_and_die(&case.script, death);
+    let colleague = bench.beside();
+    assert_eq!(colleague.start(COLLEAGUE).end.status, RunStatus::Succeeded);
+    assert_eq!(bench.resume().end.status, RunStatus::Stuck);
+    let row = bench.journal().find(&bench::run().0).unwrap();
+    match row.summary.reasons() {
+        [Reason::Doubt { candidates, .. }] => {
+            assert_eq!(candidates.len(), 1, "{candidates:?}");
+            assert_eq!(candidates[0].name.as_deref(), Some("third"));
+            assert!(candidates[0].created_at.is_some() && candidates[0].created_by.is_some());
+            assert_eq!(candidates[0].differences[0].field, "createdBy");
+        }
+        other => panic!("no doubt: {other:?}"),
+    }
 }
 
 macro_rules! services {

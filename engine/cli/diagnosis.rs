@@ -3,6 +3,9 @@
 //!
 //! Nothing is sent: credentials are not tried.
 
+mod verdict;
+mod words;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -14,87 +17,17 @@ use piton_core::gate;
 use piton_core::ports::{HeldLock, Journal, Mail, RunId, RunRow};
 use piton_core::status::{Reason, RunStatus};
 use piton_core::time::Timestamp;
-use piton_runner::dry::{self, DryEnd, Look, Next, Question, Reached, Replay, Wanted};
+use piton_runner::dry::{self, DryEnd, Look, Next, Question, Reached, Replay};
 use piton_runner::vault::SealingKey;
 use serde::Serialize;
 
+pub(crate) use self::verdict::Verdict;
+pub(crate) use self::words::words;
+use self::words::{SECRET_MISSING, is_missing, needs, stop};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::verdicts::{Finding, Verdicts};
 use crate::{clocks, views};
-
-/// What a resume would come to, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Verdict {
-    /// It would go on.
-    GoesOn,
-    /// It would come to its end.
-    Ends,
-    /// It would wait again at once.
-    Waits,
-    /// Somebody cancelled it: it would end so.
-    Cancels,
-    /// The script would fail before anything new.
-    Fails,
-    /// A person has to settle a call in doubt.
-    Doubt,
-    /// The script asks for something else than was recorded.
-    Mismatch,
-    /// A call needs a secret that is not here.
-    SecretMissing,
-    /// Its secrets are sealed with a key that is not here.
-    KeyMissing,
-    /// An account is not configured, or piton.toml is wrong.
-    Accounts,
-    /// Its world is gone.
-    WorldGone,
-    /// This version cannot load its program.
-    Program,
-    /// Its journal cannot be read.
-    Damaged,
-    /// Another process drives it.
-    Held,
-    /// Another run takes it back.
-    TakenBack,
-    /// It goes on in another home.
-    HandedOver,
-    /// This home can only be read.
-    ReadOnly,
-    /// It has ended.
-    Ended,
-}
-
-impl Verdict {
-    /// The word that people and programs get.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::GoesOn => "goes_on",
-            Self::Ends => "ends",
-            Self::Waits => "waits",
-            Self::Cancels => "cancels",
-            Self::Fails => "fails",
-            Self::Doubt => "doubt",
-            Self::Mismatch => "mismatch",
-            Self::SecretMissing => "secret_missing",
-            Self::KeyMissing => "key_missing",
-            Self::Accounts => "accounts",
-            Self::WorldGone => "world_gone",
-            Self::Program => "program",
-            Self::Damaged => "damaged",
-            Self::Held => "held",
-            Self::TakenBack => "taken_back",
-            Self::HandedOver => "handed_over",
-            Self::ReadOnly => "read_only",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// Nothing that can be seen from here stands in the way of a resume.
-    fn is_clean(self) -> bool {
-        matches!(self, Self::GoesOn | Self::Ends | Self::Waits | Self::Cancels)
-    }
-}
 
 /// What a resume would come to.
 #[derive(Debug, Clone, Serialize)]
@@ -123,6 +56,9 @@ pub(crate) struct Would {
     pub(crate) what: String,
     /// It would wait there.
     pub(crate) waits: bool,
+    /// It is a gate.
+    #[serde(skip)]
+    at_gate: bool,
     pub(crate) file: Option<String>,
     pub(crate) line: Option<usize>,
 }
@@ -332,6 +268,7 @@ impl<'a> Situation<'a> {
                 key: reached.key.as_ref().map(|key| key.as_str().to_owned()),
                 what,
                 waits: comes == Comes::Waits,
+                at_gate: matches!(reached.next, Next::Gate { .. }),
                 file: place.map(|place| place.file.clone()),
                 line: place.map(|place| place.line),
             });
@@ -501,18 +438,22 @@ impl<'a> Situation<'a> {
         let resume = || line(&views::go_on(row));
         match verdict {
             Verdict::Held => vec![line(&["watch", run])],
-            Verdict::GoesOn | Verdict::Ends | Verdict::Cancels | Verdict::Fails => vec![resume()],
             Verdict::Waits => {
-                let at_gate = |one: &&Would| one.what.contains("the gate");
-                let mut runs: Vec<&str> =
-                    would.iter().filter(at_gate).map(|one| one.run.as_str()).collect();
+                let gates = would.iter().filter(|one| one.at_gate);
+                let mut runs: Vec<&str> = gates.map(|one| one.run.as_str()).collect();
                 runs.dedup();
                 let inboxes = runs.into_iter().map(|run| line(&["inbox", run]));
                 inboxes.chain([resume()]).collect()
             }
             Verdict::Mismatch => vec![line(&["resume", run, "--preview"])],
             Verdict::Doubt => vec![line(&["status", run]), resume()],
-            Verdict::SecretMissing | Verdict::KeyMissing | Verdict::Accounts => vec![resume()],
+            Verdict::GoesOn
+            | Verdict::Ends
+            | Verdict::Cancels
+            | Verdict::Fails
+            | Verdict::SecretMissing
+            | Verdict::KeyMissing
+            | Verdict::Accounts => vec![resume()],
             Verdict::WorldGone => vec![line(&["rm", run])],
             Verdict::Damaged => vec![line(&["verify", run])],
             Verdict::TakenBack => vec![line(&["rollback", run])],
@@ -574,67 +515,4 @@ fn refused(errors: &[Diagnostic]) -> Verdict {
 fn messages(errors: &[Diagnostic]) -> String {
     let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
     messages.join("; ")
-}
-
-/// A secret that this process cannot have, in words.
-fn missing(wanted: &Wanted) -> Option<String> {
-    match wanted {
-        Wanted::Env { name } => std::env::var_os(name)
-            .is_none()
-            .then(|| format!("the environment variable {name}, which is not set")),
-        Wanted::Param { name } => {
-            Some(format!("the secret parameter {name}, which is not sealed here"))
-        }
-    }
-}
-
-fn is_missing(wanted: &[Wanted]) -> bool {
-    wanted.iter().any(|one| missing(one).is_some())
-}
-
-/// What a call needs and is not here.
-fn needs(operation: &str, wanted: &[Wanted]) -> String {
-    let missing: Vec<String> = wanted.iter().filter_map(missing).collect();
-    format!("{operation} needs {}", missing.join(" and "))
-}
-
-const SECRET_MISSING: Comes = Comes::Blocked(Verdict::SecretMissing);
-
-/// Something else that the driver stops for.
-fn stop(reason: &Reason) -> (String, Comes) {
-    match reason {
-        Reason::Credentials { message, .. } => {
-            (message.clone(), Comes::Blocked(Verdict::SecretMissing))
-        }
-        Reason::NotTakenBack { what, .. } => {
-            (format!("attempts again to take {what} back"), Comes::GoesOn)
-        }
-        Reason::Unavailable { message } => (message.clone(), Comes::GoesOn),
-        _ => ("goes on".to_owned(), Comes::GoesOn),
-    }
-}
-
-/// Something that was reached, in words that hold at any time.
-pub(crate) fn words(next: &Next) -> String {
-    match next {
-        Next::Call { service, operation, account, .. } => {
-            format!("{service}.{operation} as {account}")
-        }
-        Next::Doubt { operation, account, .. } => {
-            format!("{operation} as {account}, which is in doubt, is settled")
-        }
-        Next::Gate { gate, opened_at: None, .. } => format!("the gate {gate} opens"),
-        Next::Gate { gate, changed: true, .. } => {
-            format!("the gate {gate} opens anew: answers to it are void")
-        }
-        Next::Gate { gate, .. } => format!("a decision at the gate {gate}"),
-        Next::Timer { name, .. } => format!("the end of {name}"),
-        Next::State { name, .. } => format!("the state {name}"),
-        Next::Sample { source } => format!("a value of {source}()"),
-        Next::Identity { account } => format!("who {account} is"),
-        Next::Child { runbook } => format!("the runbook {runbook} is called"),
-        Next::ChildEnds { runbook, .. } => format!("the runbook {runbook} ends"),
-        Next::Lock { name } => format!("the lock {name}"),
-        Next::Stop { reason } => stop(reason).0,
-    }
 }

@@ -3,7 +3,7 @@
 //! `cargo bench --bench durability` prints: mutating steps per second through the whole engine with
 //! an operation that does nothing, against a loop over SQLite alone that commits the same number of
 //! rows with the same settings; then how fast a run of 100,000 entries is answered from its
-//! journal, and what memory that takes.
+//! journal, and what memory that takes. `PITON_BENCH_STEPS=500000` measures a run of a million.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops and prints")]
 
@@ -19,6 +19,7 @@ use support::{engine, options, start_of};
 
 const STEPS: usize = 2_000;
 const ROUNDS: usize = 5;
+/// Steps of the run that is replayed, unless the surroundings say another number.
 const REPLAYED_STEPS: usize = 50_000;
 
 fn main() {
@@ -80,7 +81,8 @@ fn replay(runtime: &tokio::runtime::Runtime) {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(runtime, folder.path());
     // The gate at the end makes a resume answer everything before it from the journal.
-    let program = program(REPLAYED_STEPS, "approve(\"end\", #{});");
+    let steps = std::env::var("PITON_BENCH_STEPS").ok().and_then(|steps| steps.parse().ok());
+    let program = program(steps.unwrap_or(REPLAYED_STEPS), "approve(\"end\", #{});");
     let driven = engine.start(start_of(&engine, program)).unwrap();
     assert_eq!(driven.end.status, RunStatus::Suspended, "{:?}", driven.end.error);
     let entries = engine.ports.journal.find(&driven.run.0).unwrap().head.seq;

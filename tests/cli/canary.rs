@@ -386,7 +386,7 @@ fn credentials_of_the_packaged_runbooks_come_out_nowhere() {
 fn collect_passwords(secret: &Value, found: &mut Vec<(String, String)>) {
     match secret {
         Value::Object(members) => {
-            members.values().for_each(|member| collect_passwords(member, found))
+            members.values().for_each(|member| collect_passwords(member, found));
         }
         Value::Array(items) => items.iter().for_each(|item| collect_passwords(item, found)),
         Value::String(text) => {

@@ -132,7 +132,7 @@ fn an_anchor_in_aws_is_checked_against_the_journal() {
         env.piton(&["verify", &run, "--anchor", anchor]).exits(0);
         env.piton(&["report", &run, "--evidence", "-o", "report.html"]).exits(0);
         env.piton(&["verify", "report.html", "--anchor", anchor]).exits(0);
-        std::fs::remove_file(env.folder().join("report.html")).unwrap();
+        fs::remove_file(env.folder().join("report.html")).unwrap();
     }
     let other = format!("piton:{run}:1:{}", "0".repeat(64));
     let refused = env.piton(&["verify", &run, "--anchor", &other]).exits(10);

@@ -89,7 +89,7 @@ fn a_comment_changes_nothing_but_opens_the_gate_anew() {
     let script = edits.script("step(\"first\"", "// A comment.\nstep(\"first\"");
     edits.approve();
     let preview = edits.preview(&script, &[]).exits(0).json();
-    assert_eq!(preview["files"], json!({ "edited.rhai": "changed" }));
+    assert_eq!(preview["files"]["edited.rhai"], "changed");
     assert_eq!(
         preview["new"][0]["what"],
         "the gate decide/access opens anew: answers to it are void"
@@ -231,6 +231,29 @@ fn approvals_for_the_script_before_stand_only_if_somebody_says_so() {
 }
 
 #[test]
+fn a_call_that_failed_is_made_anew_with_what_the_edited_script_asks() {
+    let env = TestEnv::new();
+    let base = std::fs::read_to_string(runbook("edited")).unwrap();
+    let path = env.folder().join("edited.rhai");
+    std::fs::write(&path, base.replace("role(\"two\")", "role(\"one\")")).unwrap();
+    let script = path.display().to_string();
+    let run = env.piton(&["run", &script, "--sandbox", "--json"]).exits(4).run();
+    std::fs::write(&path, base).unwrap();
+    let edits = Edits { env, run };
+    // Without a retry the refusal is recorded, and the call is another one.
+    edits.refuses(&script, &[], 7);
+    let preview = edits.preview(&script, &["--retry"]).exits(0).json();
+    assert_eq!(
+        (&preview["verdict"], &preview["new"][0]["key"]),
+        (&json!("goes_on"), &json!("first#1"))
+    );
+    edits.resume(&script, &["--retry"]).exits(3);
+    edits.approve();
+    edits.env.piton(&["resume", &edits.run, "--json"]).exits(0);
+    assert_eq!(edits.created(), ["one", "one", "two", "three", "four"]);
+}
+
+#[test]
 fn a_script_that_fails_or_cannot_load_is_refused() {
     let edits = Edits::new();
     let script = edits.script("let answer", "fail(\"before the gate\");\nlet answer");
@@ -257,7 +280,7 @@ fn the_editor_does_not_decide_and_new_parameters_have_presets() {
     edits.resume(&script, &["--as", "approver"]).exits(3);
     let refused = edits.env.piton(&["approve", &edits.run, "--as", "approver"]).exits(2);
     assert!(refused.stderr.contains("PT0601"), "{}", refused.stderr);
-    edits.resume(&script.clone(), &[]).exits(3);
+    edits.resume(&script, &[]).exits(3);
     let script = edits.script("step(\"first\"", "// Again.\nstep(\"first\"");
     edits.resume(&script, &[]).exits(3);
     edits.approve();

@@ -404,3 +404,16 @@ fn a_home_whose_original_is_gone_goes_on_when_told() {
     assert_eq!(decide_to_the_end(&there, &run)["status"], "succeeded");
     assert!(there.piton(&["doctor", "--adopt-home"]).exits(0).stdout.contains("already"));
 }
+
+/// Whoever says that a network file system is good enough has to say it in each command.
+#[test]
+fn what_was_allowed_is_in_every_command_that_is_printed() {
+    let env = TestEnv::new();
+    let gate = crate::support::runbook("gate");
+    let told = env.piton(&["run", &gate, "--sandbox", "--network-home"]).exits(3).stderr;
+    let printed: Vec<&str> = told.lines().filter(|line| line.contains("  piton ")).collect();
+    assert!(printed.len() >= 3, "{told}");
+    assert!(printed.iter().all(|line| line.ends_with(" --network-home")), "{told}");
+    let approve = printed.iter().find_map(|line| line.split_once("  ").filter(|(_, c)| c.starts_with("piton approve")));
+    env.shell(approve.unwrap().1).exits(0);
+}

@@ -42,11 +42,13 @@ static WORLDS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Which call a process dies after: the operation, and how many calls of it come before.
+/// Which call a process dies at: the operation, and how many calls of it come before.
 pub(crate) struct Death {
     pub(crate) service: &'static str,
     pub(crate) operation: &'static str,
     pub(crate) after: usize,
+    /// It dies once AWS has done what the call asks for, not before.
+    pub(crate) has_effect: bool,
 }
 
 /// One run in a world of its own.
@@ -60,6 +62,14 @@ impl Bench {
     pub(crate) fn new(organisation: bool) -> Self {
         let world = &WORLDS[usize::from(organisation)];
         let sandbox = Arc::new(Sandbox::from_image(world).unwrap());
+        let locks = tempfile::tempdir().unwrap();
+        let journal = Arc::new(SqliteJournal::in_memory(locks.path(), now_of(&sandbox)).unwrap());
+        Self { sandbox, journal, locks }
+    }
+
+    /// Another home in the same world.
+    pub(crate) fn beside(&self) -> Self {
+        let sandbox = Arc::clone(&self.sandbox);
         let locks = tempfile::tempdir().unwrap();
         let journal = Arc::new(SqliteJournal::in_memory(locks.path(), now_of(&sandbox)).unwrap());
         Self { sandbox, journal, locks }
@@ -229,18 +239,18 @@ impl Operations for Mortal {
             if self.life.lock().unwrap().left.is_some() {
                 return Err(dead());
             }
-            let answer = self.inner.perform(call).await;
-            let is_ours =
-                call.service == self.death.service && call.operation == self.death.operation;
-            if is_ours {
-                let mut life = self.life.lock().unwrap();
-                if life.calls == self.death.after {
-                    life.left = Some(self.journal.image().unwrap());
-                    return Err(dead());
-                }
-                life.calls += 1;
+            let Death { service, operation, after, has_effect } = self.death;
+            let is_ours = call.service == service && call.operation == operation;
+            let is_last = is_ours && self.life.lock().unwrap().calls == after;
+            if is_last && has_effect {
+                drop(self.inner.perform(call).await);
             }
-            answer
+            if is_last {
+                self.life.lock().unwrap().left = Some(self.journal.image().unwrap());
+                return Err(dead());
+            }
+            self.life.lock().unwrap().calls += usize::from(is_ours);
+            self.inner.perform(call).await
         })
     }
 

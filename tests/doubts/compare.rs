@@ -107,7 +107,7 @@ fn disturbed(case: &Case, calm: &Calm, variant: Variant) -> Result<(), String> {
         }
         Variant::Died | Variant::Late => {
             let (service, operation) = (case.service, case.operation);
-            let death = Death { service, operation, after: calm.before };
+            let death = Death { service, operation, after: calm.before, has_effect: true };
             let bench = bench.start_and_die(&case.script, death);
             if variant == Variant::Late {
                 bench.pass(LATE_HOURS);

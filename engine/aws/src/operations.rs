@@ -17,7 +17,7 @@ use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 use aws_types::region::Region;
 use piton_core::account::{AccountRef, Derivation, Principal};
-use piton_core::catalogue::{self, Class, ModelFacts};
+use piton_core::catalogue::{self, ModelFacts};
 use piton_core::ports::{
     Answer, Call, CallFailure, Clock, IdentifyError, MaySend, Operations, Pending,
 };

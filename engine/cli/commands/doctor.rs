@@ -29,7 +29,8 @@ pub(crate) struct DoctorArgs {
     /// Prove every alias of piton.toml too, which calls AWS
     #[arg(long)]
     accounts: bool,
-    /// Replay every run that has not ended, instead of using what was found before, and open every world
+    /// Replay every run that has not ended, instead of using what was found before, and read the whole
+    /// journal and every world
     #[arg(long)]
     replay: bool,
 }
@@ -85,7 +86,7 @@ pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
     }
     let mut checks = vec![
         Check::of("home", home(context)),
-        Check::of("journal", journal(context)),
+        Check::of("journal", journal(context, args.replay)),
         Check::of("key", key(context)),
         Check::of("locks", locks(context)),
         Check::of("worlds", worlds(context, args.replay)),
@@ -176,8 +177,17 @@ fn home(context: &Context) -> Result<String, Failure> {
     Ok(folder.display().to_string())
 }
 
-fn journal(context: &Context) -> Result<String, Failure> {
+/// Whether there is a journal that runs can be driven from; `thoroughly` reads the whole file.
+fn journal(context: &Context, thoroughly: bool) -> Result<String, Failure> {
     context.journal()?.writable()?;
+    if thoroughly {
+        let damage = context.journal()?.check(None)?;
+        if !damage.is_empty() {
+            let hint =
+                "restore the file from a backup; `piton verify RUN` says which runs are whole";
+            return Err(Failure::storage(damage.join("; ")).hint(hint));
+        }
+    }
     let runs =
         context.journal()?.runs().map_err(|error| Failure::of(journal_diagnostic(&error)))?;
     let waiting = runs.iter().filter(|row| !row.status().is_final()).count();

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use piton_core::entry::Edited;
 use piton_core::event::{EventKind, RunEvent};
 use piton_core::gate::{Closed, Decision};
 use piton_core::key::{branch_name, branch_of, is_within};
@@ -149,6 +150,14 @@ impl Lines {
         self.screen.line(&console::printable(&format!("{}{text}", "  ".repeat(depth))));
     }
 
+    fn edited(&self, edited: &Edited) {
+        self.screen.line("the script is an edited one from here on");
+        for left in &edited.left {
+            let line = format!("left: {} at {}", left.what, left.key);
+            self.screen.line(&console::printable(&line));
+        }
+    }
+
     /// Whether this is the first time.
     fn is_new(&self, what: String) -> bool {
         self.seen().told.insert(what)
@@ -167,12 +176,7 @@ impl EventSink for Lines {
             EventKind::Resumed { recorded } => {
                 self.screen.line(&format!("run {} goes on after {recorded} entries", event.run));
             }
-            EventKind::Edited(edited) => {
-                self.screen.line("the script is an edited one from here on");
-                for left in &edited.left {
-                    self.screen.line(&format!("left: {} at {}", left.what, left.key));
-                }
-            }
+            EventKind::Edited(edited) => self.edited(edited),
             EventKind::Bound { account, principal } => self.screen.line(&format!(
                 "{account} is {} in {}",
                 principal.stable_arn(),

@@ -100,7 +100,8 @@ impl Evidence {
         let head = entries.last().map_or(Head::EMPTY.hash, |row| row.hash);
         // What cannot be read is told by whoever verifies.
         let named = named_program(&entries).ok().flatten().unwrap_or(row.program);
-        let files = journal.program(&named)?;
+        // An earlier program does not come along when a run is carried to another home.
+        let files = journal.program(&named).or_else(|_| journal.program(&row.program))?;
         Ok(Self { format: FORMAT, run: row.run, labels: row.labels, files, entries, head })
     }
 

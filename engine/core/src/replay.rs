@@ -91,8 +91,8 @@ impl Mismatch {
             "likely cause: a call was added, removed or moved in the script"
         };
         diagnostic.hint(cause).hint(
-            "go on with the script that the run was started with (resume without --script), or \
-             start a new run with the new one",
+            "look at it with `piton resume RUN --preview`; where the script is wrong, go on with an \
+             edited one: --script FILE",
         )
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn open_everywhere(
         "SELECT gates.run, gates.opened, key, kind, at, body FROM gates
          JOIN runs ON id = gates.run
          JOIN entries ON entries.run = gates.run AND seq = gates.opened
-         WHERE gates.closed IS NULL ORDER BY number DESC, gates.opened",
+         WHERE gates.closed IS NULL AND NOT copy ORDER BY number DESC, gates.opened",
     )?;
     let mut rows = statement.query([])?;
     let mut found: Vec<(RunId, Vec<OpenGate>)> = Vec::new();

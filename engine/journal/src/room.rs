@@ -22,27 +22,44 @@ pub(crate) const RESERVE: u64 = 2 << 20;
 /// nobody reads an old state; one that is never started over grows with every commit.
 const LOG_MAX: u64 = 256 << 20;
 
+/// How many new calls begin between two looks at the log, as long as it is far from its bound.
+const LOG_LOOK: u64 = 64;
+
 /// The room of one database.
 pub(crate) struct Room {
     reserve: PathBuf,
     log: PathBuf,
     log_max: AtomicU64,
+    /// New calls that may begin before the log is looked at again.
+    unlooked: AtomicU64,
 }
 
 impl Room {
     pub(crate) fn new(reserve: PathBuf, log: PathBuf) -> Self {
-        Self { reserve, log, log_max: AtomicU64::new(LOG_MAX) }
+        let (log_max, unlooked) = (AtomicU64::new(LOG_MAX), AtomicU64::new(0));
+        Self { reserve, log, log_max, unlooked }
     }
 
     /// Changes the bound of the write-ahead log.
     pub(crate) fn limit_log(&self, bytes: u64) {
         self.log_max.store(bytes, Ordering::Relaxed);
+        self.unlooked.store(0, Ordering::Relaxed);
     }
 
-    /// The length of the write-ahead log, when it is longer than it may be.
+    /// The length of the write-ahead log, when it is longer than it may be. A log far from its bound
+    /// is not looked at each time: what a few calls add is little beside it.
     pub(crate) fn long_log(&self) -> Option<u64> {
+        let unlooked = self.unlooked.load(Ordering::Relaxed);
+        if unlooked > 0 {
+            self.unlooked.store(unlooked - 1, Ordering::Relaxed);
+            return None;
+        }
         let length = fs::metadata(&self.log).map_or(0, |log| log.len());
-        (length > self.log_max.load(Ordering::Relaxed)).then_some(length)
+        let bound = self.log_max.load(Ordering::Relaxed);
+        if length < bound / 2 {
+            self.unlooked.store(LOG_LOOK, Ordering::Relaxed);
+        }
+        (length > bound).then_some(length)
     }
 
     /// Whether the reserve is there.

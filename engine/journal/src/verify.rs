@@ -100,11 +100,15 @@ fn beside(connection: &Connection, run: &RunId, found: &mut Vec<String>) -> Resu
             match &mut summary {
                 None => match RunSummary::start(&stored.entry) {
                     Ok(first) => summary = Some(first),
-                    Err(illegal) => return Ok(found.push(illegal.to_string())),
+                    Err(illegal) => {
+                        found.push(illegal.to_string());
+                        return Ok(());
+                    }
                 },
                 Some(summary) => {
                     if let Err(illegal) = summary.apply(&stored.entry) {
-                        return Ok(found.push(format!("entry {}: {illegal}", stored.seq)));
+                        found.push(format!("entry {}: {illegal}", stored.seq));
+                        return Ok(());
                     }
                 }
             }

@@ -213,8 +213,19 @@ impl Driver {
         sent_at: Timestamp,
         first_seq: Option<u64>,
     ) -> Result<Value, Halt> {
-        let Sending { key, attempt, call, send } = sending;
-        let result = match send(self, token) {
+        self.answered(sending, sent_at, first_seq, (sending.send)(self, token))
+    }
+
+    /// Records AWS's last word on a call that was sent.
+    pub(crate) fn answered(
+        &self,
+        sending: &Sending<'_>,
+        sent_at: Timestamp,
+        first_seq: Option<u64>,
+        sent: Result<Answer, Failure>,
+    ) -> Result<Value, Halt> {
+        let Sending { key, attempt, call, .. } = sending;
+        let result = match sent {
             Ok(answer) => {
                 let output = self.without_credentials(key, call, strip_absent(answer.output));
                 (CallResult::Value(output), answer.request_id)

@@ -10,7 +10,7 @@ use piton_core::catalogue::{self, Class};
 use piton_core::entry::{Body, CallResult, Intent, Settled, Settlement};
 use piton_core::event::EventKind;
 use piton_core::key::Key;
-use piton_core::ports::{Answer, CallFailure, Mail};
+use piton_core::ports::{AwsError, CallFailure, Mail};
 use piton_core::secret;
 use piton_core::status::{Candidate, Reason};
 use piton_core::time::Timestamp;
@@ -59,18 +59,7 @@ impl Driver {
         let token = self.token_of(sending);
         match sending.call.class {
             Class::Token | Class::Put => {
-                self.await_turn(sending)?;
-                self.settled(sending, Settlement::Repeat, "the reply to it was lost");
-                // Sent once more, unchanged. When that reply is lost too, the network is down.
-                match (sending.send)(self, token.as_deref()) {
-                    Ok(answer) => self.recorded_answer(sending, sent_at, answer),
-                    Err(Failure::Halt(halt)) => Err(halt),
-                    Err(Failure::Call(CallFailure::Refused(error))) => {
-                        let result = (CallResult::Error(self.scrubbed(error)), None);
-                        self.record_outcome(sending, sent_at, None, result, false)
-                    }
-                    Err(Failure::Call(failure)) => Err(self.cannot_send(failure)),
-                }
+                self.repeat(sending, token.as_deref(), sent_at, "the reply to it was lost")
             }
             Class::NaturalKey => self.look_for(sending, sent_at, NO_SEARCH),
             Class::Read | Class::Unsafe => Err(self.doubt(sending, message, Vec::new())),
@@ -93,10 +82,8 @@ impl Driver {
                 self.look_for(sending, sent_at, &why)
             }
             Class::Token | Class::Put => {
-                self.await_turn(sending)?;
-                let how = Settlement::Repeat;
-                self.settled(sending, how, "sending it again has no second effect");
-                self.answer(sending, intent.token.as_deref(), sent_at, None)
+                let why = "sending it again has no second effect";
+                self.repeat(sending, intent.token.as_deref(), sent_at, why)
             }
             Class::NaturalKey => self.look_for(sending, sent_at, NO_SEARCH),
             Class::Read | Class::Unsafe => Err(self.doubt(
@@ -104,6 +91,27 @@ impl Driver {
                 "nothing in AWS says whether it had its effect",
                 Vec::new(),
             )),
+        }
+    }
+
+    /// Sends a call once more, unchanged. A conflict may be with what the call itself made, where AWS does
+    /// not honour its token: then that is looked for.
+    fn repeat(
+        &self,
+        sending: &Sending<'_>,
+        token: Option<&str>,
+        sent_at: Timestamp,
+        why: &str,
+    ) -> Result<Value, Halt> {
+        self.await_turn(sending)?;
+        self.settled(sending, Settlement::Repeat, why);
+        match (sending.send)(self, token) {
+            Err(Failure::Call(CallFailure::Refused(error))) if is_conflict(&error) => {
+                self.look_for_conflict(sending, sent_at, error)
+            }
+            // The network is down.
+            Err(Failure::Call(lost @ CallFailure::ReplyLost { .. })) => Err(self.cannot_send(lost)),
+            sent => self.answered(sending, sent_at, None, sent),
         }
     }
 
@@ -182,18 +190,6 @@ impl Driver {
         })
     }
 
-    fn recorded_answer(
-        &self,
-        sending: &Sending<'_>,
-        sent_at: Timestamp,
-        answer: Answer,
-    ) -> Result<Value, Halt> {
-        let output =
-            self.without_credentials(&sending.key, sending.call, strip_absent(answer.output));
-        let result = (CallResult::Value(output), answer.request_id);
-        self.record_outcome(sending, sent_at, None, result, false)
-    }
-
     fn token_of(&self, sending: &Sending<'_>) -> Option<String> {
         let Sending { key, attempt, call, .. } = sending;
         call.token_member.as_ref().map(|_| crate::tokens::token(&self.run, key, *attempt))
@@ -254,6 +250,14 @@ impl Driver {
         };
         self.suspend(&mut self.state(), reason)
     }
+}
+
+/// Whether a refusal says that something is there already.
+fn is_conflict(error: &AwsError) -> bool {
+    error.http_status == Some(409)
+        || ["Conflict", "AlreadyExists", "ResourceExists", "Duplicate"]
+            .iter()
+            .any(|word| error.code.contains(word))
 }
 
 /// The members of a value that the operation's output has: a search may show more than the call

@@ -115,7 +115,7 @@ fn refuse_replay(replay: &Replay, edit: &Edit, stands: &[String]) -> Result<(), 
 /// What does not fit, with the ways on that an edit has.
 pub fn mismatch(error: &Diagnostic, accepted: bool) -> Diagnostic {
     let mut diagnostic = error.clone();
-    diagnostic.hints.retain(|hint| !hint.starts_with("go on with the script"));
+    diagnostic.hints.retain(|hint| !hint.starts_with("look at it with"));
     if !accepted {
         diagnostic = diagnostic
             .hint("where the script only leaves what was recorded: --preview --accept shows that");

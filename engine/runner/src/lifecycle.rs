@@ -42,11 +42,7 @@ pub(crate) fn start_for(
     let (parent, accounts, caller) = call.map_or_else(Default::default, Call::parts);
     let now = engine.ports.clock.now();
     let run = start.run.clone();
-    let params = Value::Object(start.params.values.clone());
-    if limits::size(&params) > engine.ports.journal.bounds().value {
-        let problem = "the parameters are too large to be kept";
-        return Err(RunnerError::refused(Diagnostic::error(Code::BadParameter, problem)));
-    }
+    let params = params_to_keep(engine, &start)?;
     let bound = bind_declared(&engine.naming(&accounts), &start.program)?;
     let secrets = read_secrets(&start.params.secrets)?;
     let started = Started {
@@ -107,6 +103,15 @@ pub(crate) fn start_for(
         shared.learn(secret);
     }
     drive(Driver::new(shared, State::new(machine, recorder)))
+}
+
+fn params_to_keep(engine: &Engine, start: &Start) -> Result<Value, RunnerError> {
+    let params = Value::Object(start.params.values.clone());
+    if limits::size(&params) > engine.ports.journal.bounds().value {
+        let problem = "the parameters are too large to be kept";
+        return Err(RunnerError::refused(Diagnostic::error(Code::BadParameter, problem)));
+    }
+    Ok(params)
 }
 
 fn entry(at: Timestamp, body: Body) -> Entry {

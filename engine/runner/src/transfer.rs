@@ -71,7 +71,8 @@ impl Mover<'_> {
         world: Option<CarriedWorld>,
     ) -> Result<Capsule, RunnerError> {
         let family = self.family(run)?;
-        let id = hand_over.clone().unwrap_or_else(|| self.new_id());
+        let is_hand_over = hand_over.is_some();
+        let id = hand_over.unwrap_or_else(|| self.new_id());
         let locks = self.journal.locks()?;
         let carry = |row: &RunRow| -> Result<Carried, JournalError> {
             let sealed = self.journal.sealed(&row.run)?;
@@ -88,7 +89,7 @@ impl Mover<'_> {
             format: FORMAT,
             id,
             run: family[0].run.clone(),
-            hand_over: hand_over.is_some(),
+            hand_over: is_hand_over,
             key: fingerprint(self.key),
             host: self.holder.host.clone(),
             at: self.now,

@@ -32,6 +32,26 @@ fn a_repeated_token_answers_the_same_and_does_nothing() {
 }
 
 #[test]
+fn a_token_is_forgotten_after_a_day_and_makes_a_second_thing_then() {
+    let bench = Bench::empty();
+    let admin = bench.client("admin");
+    let share = || {
+        let made =
+            admin.call("ram", "CreateResourceShare", json!({"name": "s", "clientToken": TOKEN}));
+        made.unwrap()["resourceShare"]["resourceShareArn"].clone()
+    };
+    let first = share();
+    bench.sandbox.advance(Duration::hours(23)).unwrap();
+    assert_eq!(share(), first);
+    bench.sandbox.advance(Duration::hours(2)).unwrap();
+    assert_ne!(share(), first);
+    // The token of a secret is the id of its version.
+    let secret = create_secret(&admin, "one").unwrap();
+    bench.sandbox.advance(Duration::days(30)).unwrap();
+    assert_eq!(create_secret(&admin, "one").unwrap(), secret);
+}
+
+#[test]
 fn the_log_has_the_contract_s_members_and_no_secrets() {
     let bench = Bench::empty();
     let admin = bench.client("admin");

@@ -22,6 +22,7 @@ use crate::{console, render};
 struct PreviewView {
     run: String,
     runbook: String,
+    status: &'static str,
     /// Where the script was read from; nothing for the stored one.
     script: Option<String>,
     /// Files of the program that are not as they were stored.
@@ -133,6 +134,7 @@ fn ended(row: &RunRow, script: Option<&Runbook>) -> PreviewView {
     PreviewView {
         run: row.run.0.clone(),
         runbook: row.runbook.clone(),
+        status: row.status().as_str(),
         script: script.map(|script| script.source.clone()),
         files: BTreeMap::new(),
         would_resume: false,
@@ -200,7 +202,10 @@ fn new(reached: &Reached) -> New {
 fn show(view: &PreviewView) {
     let PreviewView { run, runbook, .. } = view;
     if view.verdict == "ended" {
-        console::out(&format!("run {run} of {runbook} has ended: a resume only repeats its end"));
+        console::out(&format!(
+            "run {run} of {runbook} is {}: there is nothing to go on with",
+            view.status
+        ));
         return;
     }
     match &view.script {

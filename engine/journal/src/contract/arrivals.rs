@@ -105,6 +105,7 @@ pub fn a_run_that_is_kept_to_be_read_asks_and_takes_nothing(open: Open<'_>) {
     assert_eq!(journal.entries(&run, 0, 9).unwrap().len(), 2);
     assert_eq!(journal.program(&row.program), Ok(copy.evidence.files.clone()));
     assert_eq!(journal.open_gates(&run), Ok(Vec::new()));
+    assert!(journal.gates_of_all().unwrap().is_empty());
     let refused = JournalError::ReadOnlyCopy("a1".to_owned());
     assert_eq!(journal.acquire(&run, &holder(2)).err(), Some(refused));
 

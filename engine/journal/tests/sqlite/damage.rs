@@ -27,7 +27,7 @@ struct Seen {
     sealed: Vec<(String, Vec<u8>)>,
 }
 
-fn debug<T: std::fmt::Debug>(things: Vec<T>) -> Vec<String> {
+fn debug<T: std::fmt::Debug>(things: &[T]) -> Vec<String> {
     things.iter().map(|thing| format!("{thing:?}")).collect()
 }
 
@@ -39,11 +39,11 @@ fn look(home: &Path) -> Result<(Seen, bool), JournalError> {
     rows.iter_mut().for_each(|row| row.holder = None);
     let row = journal.find("a1")?;
     let seen = Seen {
-        rows: debug(rows),
-        entries: debug(journal.entries(&run_id(), 0, 10_000)?),
-        gates: debug(journal.open_gates(&run_id())?),
-        mail: debug(journal.mail(&run_id())?),
-        program: debug(journal.program(&row.program)?),
+        rows: debug(&rows),
+        entries: debug(&journal.entries(&run_id(), 0, 10_000)?),
+        gates: debug(&journal.open_gates(&run_id())?),
+        mail: debug(&journal.mail(&run_id())?),
+        program: debug(&journal.program(&row.program)?),
         sealed: journal.sealed(&run_id())?,
     };
     let is_whole =
@@ -225,7 +225,7 @@ fn a_cut_within_the_last_commit_leaves_what_was_there_before_it_and_the_run_goes
     let commit = commits(2, 3_000).remove(1);
     let summary = folded(row.summary, &commit);
     journal.append(&*lease, &commit, &summary).unwrap();
-    assert_eq!(debug(journal.entries(&run_id(), 0, 100).unwrap()), made.states[last].entries);
+    assert_eq!(debug(&journal.entries(&run_id(), 0, 100).unwrap()), made.states[last].entries);
 }
 
 /// What `verify` alone cannot tell: a log that ends early is the log of a crash. A head that was noted
@@ -308,8 +308,7 @@ fn the_log_of_another_home_is_found_or_is_wholly_that_other_home() {
     for database in [&whole, &made.database] {
         let home = made.with(database, Some(&foreign.1));
         match look(home) {
-            Err(_) => {}
-            Ok((_, false)) => {}
+            Err(_) | Ok((_, false)) => {}
             Ok((seen, true)) => {
                 // It says what one of the two says, and nothing that neither said.
                 assert!(
@@ -330,6 +329,6 @@ fn other_home() -> (Vec<String>, Vec<u8>) {
     for number in 1..20 {
         journal.append(&*lease, &[note(number, &"other ".repeat(300))], &summary).unwrap();
     }
-    let entries = debug(journal.entries(&run_id(), 0, 100).unwrap());
+    let entries = debug(&journal.entries(&run_id(), 0, 100).unwrap());
     (entries, fs::read(home.path().join("journal.db-wal")).unwrap())
 }

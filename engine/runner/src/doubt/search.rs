@@ -5,7 +5,7 @@
 
 use piton_core::catalogue::{self, CreatorName, Finder, Found, Reviewed, Stage};
 use piton_core::entry::Settlement;
-use piton_core::ports::{Call, CallFailure};
+use piton_core::ports::{AwsError, Call, CallFailure};
 use piton_core::secret;
 use piton_core::status::Candidate;
 use piton_core::time::{Span, Timestamp};
@@ -63,19 +63,47 @@ impl Driver {
                 self.send_unless_taken_back(sending)
             }
             Found::One(found) => self.adopt_one(sending, finder, sent_at, &found),
-            Found::Several(candidates) => {
-                let question = "what AWS has may be from this call, and nothing proves it";
-                // Whoever adopts one goes on with what the call would have answered.
-                let mut whole = Vec::with_capacity(candidates.len());
-                for candidate in candidates {
-                    whole.push(match self.compared(sending, finder, &candidate.output)? {
-                        Match::Ours(output) => Candidate { output, ..candidate },
-                        Match::Doubtful(doubtful) => doubtful,
-                    });
-                }
-                Err(self.doubt(sending, question, whole))
-            }
+            Found::Several(candidates) => self.show_several(sending, finder, candidates),
         }
+    }
+
+    /// A repetition met a conflict: with what the call made when it was sent first, or with what was
+    /// there before it.
+    pub(super) fn look_for_conflict(
+        &self,
+        sending: &Sending<'_>,
+        sent_at: Timestamp,
+        error: AwsError,
+    ) -> Result<Value, Halt> {
+        let refused = || Err(Failure::Call(CallFailure::Refused(error)));
+        let ScriptCall { service, operation, .. } = sending.call;
+        let row = catalogue::reviewed(service, operation);
+        let finder = row.and_then(|row| row.find.as_ref()).filter(|finder| !finder.gone_is_done);
+        let Some(finder) = finder else { return self.answered(sending, sent_at, None, refused()) };
+        match self.search_once(sending, finder, sent_at)? {
+            Found::Nothing => self.answered(sending, sent_at, None, refused()),
+            Found::One(found) => self.adopt_one(sending, finder, sent_at, &found),
+            Found::Several(candidates) => self.show_several(sending, finder, candidates),
+        }
+    }
+
+    /// Puts what may be from the call to a person.
+    fn show_several(
+        &self,
+        sending: &Sending<'_>,
+        finder: &Finder,
+        candidates: Vec<Candidate>,
+    ) -> Result<Value, Halt> {
+        // Whoever adopts one goes on with what the call would have answered.
+        let mut whole = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            whole.push(match self.compared(sending, finder, &candidate.output)? {
+                Match::Ours(output) => Candidate { output, ..candidate },
+                Match::Doubtful(doubtful) => doubtful,
+            });
+        }
+        let question = "what AWS has may be from this call, and nothing proves it";
+        Err(self.doubt(sending, question, whole))
     }
 
     /// What the call was to remove is gone, or on its way out: nothing is left to send. The output is

@@ -26,7 +26,7 @@ use super::reference::{EffectSum, Reference, digest_of, output_of};
 use super::told::Told;
 use super::watched::{Watch, Write, watched};
 use super::{Stage, Stages, chance};
-use crate::engine::{Driven, Interrupt, RunnerError};
+use crate::engine::{Driven, Engine, Interrupt, RunnerError};
 
 /// One resume in so many is never cut short.
 const WHOLE: usize = 16;
@@ -229,6 +229,7 @@ impl Reference {
             known: (!is_whole).then(|| Known {
                 reference: Arc::clone(&self.known),
                 state,
+                own: stored.digest,
                 proven: Arc::clone(proven),
             }),
             is_cut: AtomicBool::new(false),
@@ -240,36 +241,61 @@ impl Reference {
         engine.interrupt = own;
         engine.ports.entropy = chance(stored.told.drawn);
 
+        let resumed = self.drive(how, stage.as_ref(), &engine, &follower, state)?;
+        if resumed.stopped {
+            return Ok(resumed);
+        }
+        self.conclude(stage.as_ref(), &follower, resumed, proven)
+    }
+
+    /// Drives a resumed process to its end, or to where the rest is known, and settles its doubts.
+    fn drive(
+        &self,
+        how: &How<'_>,
+        stage: &dyn Stage,
+        engine: &Engine,
+        follower: &Follower,
+        state: usize,
+    ) -> Result<Resumed, RunnerError> {
         let mut resumed = Resumed::default();
         loop {
-            let driven = self.deed.go_on(&engine);
+            let driven = self.deed.go_on(engine);
             if how.interrupt.is_raised() {
                 resumed.stopped = true;
                 return Ok(resumed);
             }
             if follower.is_cut.load(Ordering::SeqCst) {
                 resumed.is_cut = true;
-                break;
+                return Ok(resumed);
             }
-            match driven {
+            let driven = match driven {
+                Ok(driven) => driven,
                 Err(error) => {
                     resumed.error = error.diagnostics().into_iter().next();
                     return Ok(resumed);
                 }
-                Ok(driven) => {
-                    let open = questions(stage.as_ref())?;
-                    if open.is_empty() || resumed.doubted.len() >= DOUBTS_MAX {
-                        self.compare(stage.as_ref(), &driven, &mut resumed)?;
-                        break;
-                    }
-                    for question in open {
-                        let adopted = self.settle(stage.as_ref(), &question, state)?;
-                        resumed.doubted.push((question, adopted));
-                    }
-                }
+            };
+            let open = questions(stage)?;
+            if open.is_empty() || resumed.doubted.len() >= DOUBTS_MAX {
+                self.compare(stage, &driven, &mut resumed)?;
+                return Ok(resumed);
+            }
+            for question in open {
+                let adopted = self.settle(stage, &question, state)?;
+                resumed.doubted.push((question, adopted));
             }
         }
-        verify(stage.as_ref(), &mut resumed)?;
+    }
+
+    /// Checks the journals, and keeps in mind from where the end is known now.
+    fn conclude(
+        &self,
+        stage: &dyn Stage,
+        follower: &Follower,
+        mut resumed: Resumed,
+        proven: &Mutex<HashSet<Digest>>,
+    ) -> Result<Resumed, RunnerError> {
+        verify(stage, &mut resumed)?;
         let mut path = follower.path();
         if let Some(error) = path.broken.take() {
             return Err(error);
@@ -362,13 +388,15 @@ fn questions(stage: &dyn Stage) -> Result<Vec<Question>, RunnerError> {
 struct Known {
     reference: Arc<HashMap<Digest, usize>>,
     state: usize,
+    /// Digest of that state: being there again shows nothing.
+    own: Digest,
     proven: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Known {
     fn has(&self, digest: &Digest) -> bool {
         self.reference.get(digest).is_some_and(|known| *known > self.state)
-            || lock(&self.proven).contains(digest)
+            || (*digest != self.own && lock(&self.proven).contains(digest))
     }
 }
 

@@ -20,6 +20,8 @@ use crate::engine::{Driven, Interrupt, RunnerError};
 
 /// What is stored at one moment.
 pub(super) struct State {
+    /// Of everything that what comes can depend on.
+    pub(super) digest: Digest,
     pub(super) journal: Image,
     pub(super) world: Image,
     pub(super) told: Told,
@@ -166,6 +168,7 @@ impl Film {
             None => Image::after(&Image::default(), bytes),
         };
         let state = State {
+            digest,
             journal: image(|state| &state.journal, &stage.journal_image()?),
             world: image(|state| &state.world, &stage.world_image()?),
             told: self.told.clone(),

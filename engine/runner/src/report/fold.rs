@@ -235,10 +235,15 @@ impl Fold {
         }
     }
 
-    /// The doubt about the last call with this key that nobody settled yet; a new one when there is
-    /// none.
+    /// The doubt about the last call with this key that is not settled for good: a call that is sent
+    /// again and not answered is in doubt still. A new one when there is none.
     fn doubt_at(&mut self, key: &str, at: Timestamp) -> &mut Doubt {
-        let open = |doubt: &Doubt| doubt.key == key && doubt.how.is_none();
+        let last = self.report.calls.iter().rev().find(|call| call.key == key);
+        let is_unanswered = last.is_some_and(|call| call.status == "in doubt");
+        let open = |doubt: &Doubt| {
+            let is_repeated = doubt.how == Some("repeated") && is_unanswered;
+            doubt.key == key && (doubt.how.is_none() || is_repeated)
+        };
         let position = self.report.doubts.iter().rposition(open).unwrap_or_else(|| {
             let call = self.report.calls.iter().rev().find(|call| call.key == key);
             self.report.doubts.push(new_doubt(key, call, at));

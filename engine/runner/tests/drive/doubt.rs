@@ -144,3 +144,17 @@ fn settlements(home: &Home, run: &RunId) -> Vec<Settlement> {
     };
     home.entries(run).iter().filter_map(how).collect()
 }
+
+#[test]
+fn a_conflict_of_a_repetition_with_what_the_call_made_is_no_refusal() {
+    let home = Home::new();
+    let killer = Killer::at(Boundary::AfterEffect, 0);
+    let body = "let s = aws(\"admin\").secretsmanager.create_secret(#{ Name: \"mine\", SecretString: \"longsecret\" }); output(\"arn\", s.ARN);";
+    let (run, _) = start(&home.fragile_process(&killer), &script(body), &[]);
+    // As if AWS did not know the token.
+    home.cloud.trouble("create_secret", Trouble::Refuse("ResourceExistsException"));
+    assert_eq!(home.resume(&run).end.status, RunStatus::Succeeded);
+    assert_eq!(home.cloud.effects("create_secret"), 1);
+    let how = settlements(&home, &run);
+    assert!(matches!(how.as_slice(), [Settlement::Repeat, Settlement::Found { .. }]), "{how:?}");
+}

@@ -6,8 +6,6 @@
 //! are one, and `(unseen)` says that nothing in the world shows the effect. A section's last value is
 //! what the operation answered.
 
-use piton_core::catalogue::{self, Class};
-
 const FILES: [(&str, &str); 12] = [
     ("athena", include_str!("athena.rhai")),
     ("datazone", include_str!("datazone.rhai")),
@@ -70,19 +68,6 @@ impl Case {
     /// `service.operation`.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.service, self.operation)
-    }
-
-    /// Its class, as the catalogue and the model have it.
-    pub(crate) fn class(&self) -> Class {
-        let model = piton_models::service(self.service).unwrap();
-        let found = model.operation_by_script_name(self.operation);
-        let found = found.unwrap_or_else(|| panic!("{} is no operation", self.name()));
-        let facts = catalogue::ModelFacts {
-            has_token: model.token_member(found).is_some(),
-            idempotent: found.idempotent,
-            readonly: found.readonly,
-        };
-        catalogue::class(self.service, self.operation, facts)
     }
 }
 

@@ -1,6 +1,5 @@
 //! One case in all its variants, each held against the undisturbed run.
 
-use piton_core::catalogue::Class;
 use piton_core::entry::{Body, Settled, Settlement};
 use piton_core::key::Key;
 use piton_core::ports::Mail;
@@ -67,12 +66,8 @@ fn problems_of(case: &Case) -> Vec<String> {
         Ok(calm) => calm,
         Err(problem) => return vec![format!("{}: {problem}", case.name())],
     };
-    let mut variants = vec![Variant::Lost, Variant::Died];
-    if case.class() == Class::Token {
-        variants.push(Variant::Late);
-    }
     let mut problems = Vec::new();
-    for variant in variants {
+    for variant in [Variant::Lost, Variant::Died, Variant::Late] {
         let told = |problem: String| format!("{} {variant:?}: {problem}", case.name());
         problems.extend(disturbed(case, &calm, variant).err().map(told));
     }

@@ -533,7 +533,8 @@ impl Shape {
     /// The pattern as an expression that has to match the whole text, as the services read it. Nothing
     /// when there is none, or when it uses what the engine here has not (`\p{L}`, look-around).
     pub fn pattern_regex(&self) -> Option<&Regex> {
-        let compile = || Regex::new(&format!("^(?:{})$", self.pattern.as_ref()?)).ok().map(Box::new);
+        let compile =
+            || Regex::new(&format!("^(?:{})$", self.pattern.as_ref()?)).ok().map(Box::new);
         self.compiled_pattern.get_or_init(compile).as_deref()
     }
 

@@ -220,7 +220,7 @@ fn sensitive_leaves<'a>(
     if path.iter().any(|(_, open)| *open == name) {
         return;
     }
-    let inner = shape.member.iter().chain(&shape.value).map(|member| ("*", member));
+    let inner = shape.member.iter().chain(&shape.value).map(|member| ("*", &**member));
     let members = shape.members.0.iter().map(|(name, member)| (name.as_str(), member));
     for (segment, member) in members.chain(inner) {
         path.push((segment, name));

@@ -162,7 +162,7 @@ impl<'a> Join<'a> {
 
     fn reach(&mut self, ty: &Ty, shape_name: &str, direction: Direction) -> Result<(), String> {
         let shape = self.model.shape(shape_name);
-        let inner = |member: &Option<Member>| {
+        let inner = |member: &Option<Box<Member>>| {
             let member = member.as_ref().map(|member| member.shape.clone());
             member.ok_or_else(|| format!("{shape_name} has no element shape"))
         };

@@ -13,7 +13,8 @@ use piton_core::gate::Admission;
 use piton_core::limits::Bounds;
 use piton_core::ports::{
     Answer, Arrival, Call, CallFailure, EventSink, HeldLock, Holder, IdentifyError, Journal,
-    JournalError, Lease, Mail, NewRun, OpenGate, Operations, Pending, ProgramFile, RunId, RunRow,
+    JournalError, Lease, Mail, MaySend, NewRun, OpenGate, Operations, Pending, ProgramFile, RunId,
+    RunRow,
 };
 use piton_core::status::RunSummary;
 
@@ -75,6 +76,19 @@ impl Operations for WatchedOperations {
         Box::pin(async move {
             self.watch.before_send(call);
             let answer = self.inner.perform(call).await;
+            self.watch.after_send(call);
+            answer
+        })
+    }
+
+    fn perform_while<'a>(
+        &'a self,
+        call: &'a Call,
+        may_send: MaySend,
+    ) -> Pending<'a, Result<Answer, CallFailure>> {
+        Box::pin(async move {
+            self.watch.before_send(call);
+            let answer = self.inner.perform_while(call, may_send).await;
             self.watch.after_send(call);
             answer
         })
@@ -195,6 +209,14 @@ impl Journal for WatchedJournal {
 
     fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError> {
         self.inner.renew(lease)
+    }
+
+    fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
+        self.inner.is_held(lease)
+    }
+
+    fn writable(&self) -> Result<(), JournalError> {
+        self.inner.writable()
     }
 
     fn entries(

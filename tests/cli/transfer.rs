@@ -414,6 +414,8 @@ fn what_was_allowed_is_in_every_command_that_is_printed() {
     let printed: Vec<&str> = told.lines().filter(|line| line.contains("  piton ")).collect();
     assert!(printed.len() >= 3, "{told}");
     assert!(printed.iter().all(|line| line.ends_with(" --network-home")), "{told}");
-    let approve = printed.iter().find_map(|line| line.split_once("  ").filter(|(_, c)| c.starts_with("piton approve")));
+    let approve = printed
+        .iter()
+        .find_map(|line| line.split_once("  ").filter(|(_, c)| c.starts_with("piton approve")));
     env.shell(approve.unwrap().1).exits(0);
 }

@@ -1,9 +1,11 @@
 //! What the journal has to know about the machine that it is on, in one place that tests can stand in
-//! for: how long it runs, which one it is, what kind of file system a folder is on.
+//! for: how long it runs, which one it is, what kind of file system a folder is on, how long its
+//! processes keep each other waiting.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use piton_core::time::Span;
 use rustix::time::{ClockId, clock_gettime};
@@ -26,6 +28,8 @@ pub struct Machine {
     pub file_system: FileSystemOf,
     /// Somebody said that the home may be on a network file system.
     pub allows_network: bool,
+    /// How long a transaction waits for one of another process, which lasts milliseconds.
+    pub patience: Duration,
 }
 
 impl Machine {
@@ -37,6 +41,7 @@ impl Machine {
             uptime: Arc::new(uptime),
             file_system: Arc::new(file_system),
             allows_network: false,
+            patience: Duration::from_secs(10),
         }
     }
 

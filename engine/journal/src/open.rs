@@ -18,9 +18,6 @@ const APPLICATION_ID: i32 = 0x5069_746e;
 /// How to get from each format to the next; their number is the newest format.
 const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.sql")];
 
-/// How long a transaction waits for another process's: theirs last milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Pages in the write-ahead log before they move into the database and the log begins again. An
 /// fsync of a log that is written over is cheaper than of one that grows, so this is small, and a
 /// checkpoint's own two fsyncs come seldom enough.
@@ -38,6 +35,8 @@ pub(crate) struct Files {
     pub(crate) database: PathBuf,
     /// Folder of the runs' lock files.
     pub(crate) locks: PathBuf,
+    /// How long a transaction waits for one of another process.
+    patience: Duration,
 }
 
 /// One that writes and one that reads.
@@ -52,8 +51,12 @@ enum Found {
 }
 
 impl Files {
-    pub(crate) fn of(home: &Path) -> Self {
-        Self { database: home.join("journal.db"), locks: home.join("locks") }
+    pub(crate) fn of(home: &Path, machine: &Machine) -> Self {
+        Self {
+            database: home.join("journal.db"),
+            locks: home.join("locks"),
+            patience: machine.patience,
+        }
     }
 
     /// The kind of network file system that the database or its folder is on.
@@ -65,7 +68,11 @@ impl Files {
 
     /// A database in memory, whose locks are files all the same.
     pub(crate) fn of_memory(locks: &Path) -> Self {
-        Self { database: PathBuf::from(":memory:"), locks: locks.to_owned() }
+        Self {
+            database: PathBuf::from(":memory:"),
+            locks: locks.to_owned(),
+            patience: Duration::ZERO,
+        }
     }
 
     /// The folder of the locks, created when it is missing.
@@ -150,7 +157,7 @@ impl Files {
     fn open(&self, flags: OpenFlags) -> Result<Connection, Failure> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.database, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(self.patience)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
@@ -387,7 +394,7 @@ mod tests {
     #[test]
     fn a_run_that_is_driven_keeps_the_format() {
         let home = tempfile::tempdir().unwrap();
-        let files = Files::of(home.path());
+        let files = Files::of(home.path(), &Machine::this());
         files.create_missing().unwrap();
         let lock = open_private(&files.locks.join("a1.lock"), true).unwrap();
         files.refuse_while_driven().unwrap();

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use piton_core::canonical::Digest;
 use piton_core::entry::{Entry, Head, StoredEntry};
@@ -70,14 +69,6 @@ impl SqliteJournal {
     /// A database that cannot be reached.
     pub fn limit_pages(&self, pages: u32) -> Result<(), JournalError> {
         self.store.limit_pages(pages)
-    }
-
-    /// Sets how long a transaction waits for one of another process; ten seconds unless it is set.
-    ///
-    /// # Errors
-    /// A database that cannot be reached.
-    pub fn wait_at_most(&self, patience: Duration) -> Result<(), JournalError> {
-        self.store.wait_at_most(patience)
     }
 
     /// Sets how many bytes the write-ahead log may have when a new call begins; 256 MiB unless it is

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use piton_core::entry::{Body, Entry};
 use piton_core::ports::{JournalError, RunId};
@@ -52,7 +51,7 @@ struct Writer {
 impl Store {
     /// Opens what is in a folder. One that is a copy, or on a network file system, is only read.
     pub(crate) fn open(home: &Path, clock: Now, machine: Machine) -> Result<Self, JournalError> {
-        let files = Files::of(home);
+        let files = Files::of(home, &machine);
         if let Some(kind) = files.network(&machine) {
             let (path, kind) = (home.display().to_string(), kind.to_owned());
             let refusal = JournalError::NetworkHome { path, kind };
@@ -79,9 +78,10 @@ impl Store {
     }
 
     pub(crate) fn open_read_only(home: &Path, clock: Now) -> Result<Self, JournalError> {
-        let files = Files::of(home);
+        let machine = Machine::this();
+        let files = Files::of(home, &machine);
         let connections = files.connect_for_reading()?;
-        Ok(Self::over(files, clock, Machine::this(), connections, None))
+        Ok(Self::over(files, clock, machine, connections, None))
     }
 
     fn over(
@@ -136,13 +136,6 @@ impl Store {
         let mut writer = lock(&self.writer);
         writer.pages = Some(pages);
         writer.limit().map_err(|failure| failure.at(&self.files.database))
-    }
-
-    /// Sets how long a transaction waits for that of another process.
-    pub(crate) fn wait_at_most(&self, patience: Duration) -> Result<(), JournalError> {
-        let writer = lock(&self.writer);
-        let set = writer.connection.busy_timeout(patience);
-        set.map_err(|error| Failure::from(error).at(&self.files.database))
     }
 
     /// Sets how long the write-ahead log may be when a new call begins.

@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use piton_core::ports::{Journal as _, JournalError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{finish, folded, intent, note, open, run_id, start};
+use crate::support::{finish, folded, intent, note, open_impatient, run_id, start};
 
 fn refused<T>(result: Result<T, JournalError>) -> String {
     match result {
@@ -26,9 +25,8 @@ fn other(home: &Path) -> Connection {
 #[test]
 fn a_locked_database_is_waited_for_and_then_named() {
     let home = TempDir::new().unwrap();
-    let journal = open(home.path()).unwrap();
+    let journal = open_impatient(home.path()).unwrap();
     let (lease, summary) = start(&journal);
-    journal.wait_at_most(Duration::from_millis(20)).unwrap();
     let blocking = other(home.path());
     blocking.execute_batch("BEGIN IMMEDIATE").unwrap();
     let first = [intent(1, 10)];
@@ -46,9 +44,8 @@ fn a_locked_database_is_waited_for_and_then_named() {
 #[test]
 fn a_log_that_somebody_keeps_from_starting_over_ends_with_a_refusal_before_the_next_call() {
     let home = TempDir::new().unwrap();
-    let journal = open(home.path()).unwrap();
+    let journal = open_impatient(home.path()).unwrap();
     let (lease, summary) = start(&journal);
-    journal.wait_at_most(Duration::from_millis(20)).unwrap();
     journal.limit_log(200_000);
     let log = || fs::metadata(home.path().join("journal.db-wal")).unwrap().len();
     let reading = other(home.path());

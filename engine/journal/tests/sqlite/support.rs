@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use piton_core::account::AccountRef;
 use piton_core::catalogue::Class;
@@ -11,7 +12,7 @@ use piton_core::key::Key;
 use piton_core::ports::{Holder, Journal as _, JournalError, Lease, NewRun, ProgramFile, RunId};
 use piton_core::status::RunSummary;
 use piton_core::time::{Span, Timestamp};
-use piton_journal::{Now, SqliteJournal};
+use piton_journal::{Machine, Now, SqliteJournal};
 use serde_json::json;
 
 pub(crate) fn clock() -> Now {
@@ -20,6 +21,12 @@ pub(crate) fn clock() -> Now {
 
 pub(crate) fn open(home: &Path) -> Result<SqliteJournal, JournalError> {
     SqliteJournal::open(home, clock())
+}
+
+/// The same by a process that does not wait for others.
+pub(crate) fn open_impatient(home: &Path) -> Result<SqliteJournal, JournalError> {
+    let machine = Machine { patience: Duration::from_millis(20), ..Machine::this() };
+    SqliteJournal::open_on(home, clock(), machine)
 }
 
 pub(crate) fn run_id() -> RunId {

@@ -18,7 +18,6 @@ mod tally;
 mod values;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::{env, process, thread};
 
 use axum::http::Response;
@@ -26,6 +25,7 @@ use piton_models::validate::validate;
 use piton_models::{Model, Operation};
 use serde_json::{Value, json};
 
+use crate::support::loudly;
 use chance::Chance;
 use ends::End;
 use tally::Tally;
@@ -72,7 +72,7 @@ fn other_clients_say_and_hear_the_same() {
     let seed = seed();
     let subjects = chosen(seed);
     loudly(&format!(
-        "{} operations with boto3 {version}, PITON_PARITY_SEED={seed}",
+        "parity: {} operations with boto3 {version}, PITON_PARITY_SEED={seed}",
         subjects.len()
     ));
     let workers = thread::available_parallelism().map_or(2, usize::from).min(4);
@@ -87,7 +87,7 @@ fn other_clients_say_and_hear_the_same() {
     });
     let tally = tallies.into_iter().fold(Tally::default(), Tally::with);
     for line in tally.lines() {
-        loudly(&line);
+        loudly(&format!("parity: {line}"));
     }
     assert!(tally.differences().is_empty(), "{}", tally.differences().join("\n"));
     if subjects.len() == all().len() {
@@ -234,10 +234,4 @@ fn seed() -> u64 {
         Ok(seed) => seed.parse().expect("PITON_PARITY_SEED is a number"),
         Err(_) => u64::from(process::id()),
     }
-}
-
-/// Says something that the test harness does not keep for itself.
-fn loudly(line: &str) {
-    let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "parity: {line}").unwrap();
 }

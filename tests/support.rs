@@ -1,7 +1,7 @@
 //! A home of its own for each test, and the real binary in it.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -192,4 +192,10 @@ pub(crate) fn interrupt(child: &Child) {
     let line = format!("kill -INT {}", child.id());
     let status = Command::new("sh").args([OsStr::new("-c"), OsStr::new(&line)]).status().unwrap();
     assert!(status.success());
+}
+
+/// Says something that the test harness does not keep for itself.
+pub(crate) fn loudly(line: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{line}").unwrap();
 }

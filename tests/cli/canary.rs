@@ -13,7 +13,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Answer, TestEnv, read_until, runbook, text};
+use crate::support::{Answer, TestEnv, loudly, read_until, runbook, text};
 
 /// Values whose text differs in JSON, in URLs and in base64.
 const ENV: &str = "canary/one+\"two\"=three";
@@ -340,6 +340,61 @@ fn a_killed_process_leaves_no_secret_in_its_files_and_shows_none_while_it_lives(
         assert!(env.home().join("journal.db-wal").exists());
         check_files(env.folder(), &canaries);
     }
+}
+
+/// A person types it at a terminal, which `script` of util-linux is here.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_typed_secret_comes_out_nowhere() {
+    const TYPED: &str = "canary/fourteen \"fifteen\"";
+    let env = TestEnv::new();
+    let terminal = env.folder().join("given.terminal");
+    let piton = env.command(&[]).get_program().to_string_lossy().into_owned();
+    let line =
+        format!("tty > given.terminal; '{piton}' run '{}' --sandbox --yes", runbook("typed"));
+    let started = Command::new("script")
+        .args(["-qefc", &line, "/dev/null"])
+        .current_dir(env.folder())
+        .envs([("HOME", env.folder()), ("PITON_HOME", &env.home())])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let mut script = match started {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return loudly("a typed secret: NOT RUN, `script` is not here");
+        }
+        other => other.unwrap(),
+    };
+    // A terminal repeats what is typed until the program tells it not to.
+    let is_hidden = || {
+        let name = fs::read_to_string(&terminal).unwrap_or_default();
+        let state = Command::new("stty").args(["-F", name.trim(), "-a"]).output().unwrap();
+        contains(&state.stdout, b" -echo ")
+    };
+    while !is_hidden() {
+        assert_eq!(script.try_wait().unwrap(), None, "it ended and did not ask");
+        std::thread::yield_now();
+    }
+    let mut keyboard = script.stdin.take().unwrap();
+    std::io::Write::write_all(&mut keyboard, format!("{TYPED}\n").as_bytes()).unwrap();
+    let shown = script.wait_with_output().unwrap();
+    drop(keyboard);
+    let screen = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success() && screen.contains("typed (not shown):"), "{screen}");
+
+    let mut said = Said(vec![("screen".to_owned(), screen.into_bytes())]);
+    let run = text(&env.piton(&["ls", "--json"]).exits(0).json()[0]["run"]);
+    for words in [
+        vec!["journal", &run, "--json"],
+        vec!["show", &run],
+        vec!["report", &run, "--format", "html", "--evidence", "-o", "report.html"],
+    ] {
+        said.ask(&env, &words);
+    }
+    let canaries = [Canary::new("typed", TYPED)];
+    said.check(&canaries);
+    check_files(env.folder(), &canaries);
+    worlds(&env).iter().for_each(|world| check_world(world, &canaries));
 }
 
 #[test]

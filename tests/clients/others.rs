@@ -1,6 +1,5 @@
 //! boto3, the AWS CLI and Terraform on the world that the packaged runbook made over HTTP.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -8,7 +7,7 @@ use std::{env, fs};
 use serde_json::{Value, json};
 
 use super::served::Served;
-use crate::support::{TestEnv, text};
+use crate::support::{TestEnv, loudly, text};
 
 /// What the packaged runbook needs said that a rehearsal presets.
 const PARAMETERS: &str = r#"{
@@ -20,7 +19,7 @@ const PARAMETERS: &str = r#"{
 #[test]
 fn other_clients_read_and_change_what_a_run_made() {
     if env::var_os("PITON_CLIENTS").is_none() {
-        loudly("boto3, the AWS CLI and Terraform: NOT RUN; `.ci/clients` runs them");
+        loudly("clients: boto3, the AWS CLI and Terraform: NOT RUN; `.ci/clients` runs them");
         return;
     }
     let world = source("runbooks/pfizer_poc/world.toml");
@@ -42,7 +41,7 @@ fn other_clients_read_and_change_what_a_run_made() {
 #[test]
 fn four_people_read_what_two_accounts_share() {
     if env::var_os("PITON_CLIENTS").is_none() {
-        loudly("boto3 as four people: NOT RUN; `.ci/clients` runs it");
+        loudly("clients: boto3 as four people: NOT RUN; `.ci/clients` runs it");
         return;
     }
     let env = TestEnv::new();
@@ -110,7 +109,7 @@ fn python(client: &TestEnv, script: &str) {
 /// Applies, finds nothing to change, destroys. Needs the program and a provider on this machine.
 fn terraform(client: &TestEnv, served: &Served) {
     let Some(mirror) = provider_mirror() else {
-        loudly("Terraform: NOT RUN, since it or its AWS provider is not on this machine");
+        loudly("clients: Terraform: NOT RUN, since it or its AWS provider is not on this machine");
         return;
     };
     let folder = client.folder().join("terraform");
@@ -148,7 +147,7 @@ fn terraform(client: &TestEnv, served: &Served) {
         .iter()
         .any(|call| call["operation"] == "DeleteDomain" && call["effect"] == true);
     assert!(gone, "destroy deletes the domain");
-    loudly("Terraform: applied, found nothing to change, destroyed");
+    loudly("clients: Terraform: applied, found nothing to change, destroyed");
 }
 
 /// The folder that `PITON_TERRAFORM_MIRROR` names, which `.ci/clients` looks for.
@@ -169,16 +168,10 @@ fn run(client: &TestEnv, mut command: Command) {
     let stderr = String::from_utf8_lossy(&told.stderr);
     assert!(told.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", told.status);
     if let Some(last) = stdout.lines().rev().find(|line| !line.is_empty()) {
-        loudly(last);
+        loudly(&format!("clients: {last}"));
     }
 }
 
 fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// Says something that the test harness does not keep for itself.
-fn loudly(line: &str) {
-    let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "clients: {line}").unwrap();
 }

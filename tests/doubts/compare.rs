@@ -17,8 +17,8 @@ const LATE_HOURS: i64 = 72;
 const REST_HOURS: i64 = 2;
 
 /// Members of answers that no read shows: the place of a new bucket, the units around a new one, the
-/// token of the call itself.
-const NOT_SHOWN: [&str; 3] = ["Location", "ancestorDomainUnitIds", "clientToken"];
+/// token of the call itself, the token of a new grant.
+const NOT_SHOWN: [&str; 4] = ["Location", "ancestorDomainUnitIds", "clientToken", "GrantToken"];
 
 /// How a call is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

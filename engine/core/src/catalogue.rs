@@ -226,6 +226,7 @@ reviewed_services!(
     "redshift_serverless",
     "secretsmanager",
     "sts";
+    "kms",
     "s3",
 );
 

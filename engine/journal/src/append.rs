@@ -4,18 +4,47 @@
 use piton_core::canonical::Digest;
 use piton_core::entry::{Entry, Head};
 use piton_core::key::Key;
-use piton_core::ports::{JournalError, RunId};
+use piton_core::ports::{JournalError, Lease, RunId};
 use piton_core::status::RunSummary;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::failure::Failure;
 use crate::gates;
-use crate::store::Seen;
+use crate::lease::Beat;
+use crate::store::{Seen, Written};
 
 /// The hot row of a run.
 pub(crate) struct HeadRow {
     pub(crate) head: Head,
     pub(crate) epoch: u64,
+}
+
+/// Where the entries of a run are: an entry's place is this and its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shelf(i64);
+
+/// Bits of an entry's place that are its position.
+const POSITION: i64 = 0xffff_ffff;
+
+impl Shelf {
+    /// The shelf of a run, when there is such a run.
+    pub(crate) fn of(connection: &Connection, run: &RunId) -> Result<Self, Failure> {
+        connection
+            .prepare_cached("SELECT number << 32 FROM runs WHERE id = ?1")?
+            .query_row([&run.0], |row| Ok(Self(row.get(0)?)))
+            .optional()?
+            .ok_or_else(|| JournalError::NoRun(run.0.clone()).into())
+    }
+
+    /// The place of a position; a position that no run comes to is the last one.
+    pub(crate) fn place(self, seq: u64) -> i64 {
+        self.0 | signed(seq).min(POSITION)
+    }
+
+    /// The last place that there is.
+    pub(crate) fn end(self) -> i64 {
+        self.0 | POSITION
+    }
 }
 
 /// The hot row of a run, when there is such a run.
@@ -43,31 +72,72 @@ pub(crate) fn fenced_head(
     }
 }
 
-/// Writes entries at the end of a run's journal and the summary after them.
+/// Entries as they come to stand in a run's journal.
+struct Chained<'a> {
+    rows: Vec<(&'a Entry, String, Head)>,
+    /// The last one, or the head before them.
+    head: Head,
+}
+
+impl<'a> Chained<'a> {
+    fn after(mut head: Head, entries: &'a [Entry]) -> Self {
+        let place = |entry: &'a Entry| {
+            let text = entry.body.encode();
+            head = head.next(entry.key.as_ref(), entry.body.kind(), entry.at, &text);
+            (entry, text, head)
+        };
+        let rows = entries.iter().map(place).collect();
+        Self { rows, head }
+    }
+}
+
+/// Writes entries at the end of a run's journal, the summary after them, and that the holder is alive.
 pub(crate) fn append(
     connection: &Connection,
     seen: &mut Seen,
-    run: &RunId,
-    epoch: u64,
+    lease: &dyn Lease,
+    beat: &Beat,
     entries: &[Entry],
     summary: &RunSummary,
 ) -> Result<Head, Failure> {
-    let before = fenced_head(connection, run, epoch)?;
-    let head = insert(connection, run, before.head, entries)?;
-    let updated = summary.updated_at;
-    connection
-        .prepare_cached("UPDATE heads SET seq = ?2, hash = ?3, updated = ?4 WHERE run = ?1")?
-        .execute(params![run.0, signed(head.seq), head.hash.bytes(), updated.millis()])?;
-    let is_stored = seen.get_mut(run).is_some_and(|stored| {
+    let (run, epoch) = (lease.run(), lease.epoch());
+    let (before, shelf) = match seen.get(run) {
+        Some(seen) => (seen.head, seen.shelf),
+        None => (fenced_head(connection, run, epoch)?.head, Shelf::of(connection, run)?),
+    };
+    let chained = Chained::after(before, entries);
+    let (head, updated) = (chained.head, summary.updated_at);
+    let moved = connection
+        .prepare_cached(
+            "UPDATE heads SET seq = ?2, hash = ?3, updated = ?4, heartbeat = ?5
+             WHERE run = ?1 AND epoch = ?6 AND seq = ?7 AND hash = ?8",
+        )?
+        .execute(params![
+            run.0,
+            signed(head.seq),
+            head.hash.bytes(),
+            updated.millis(),
+            beat.at,
+            signed(epoch),
+            signed(before.seq),
+            before.hash.bytes(),
+        ])?;
+    if moved == 0 {
+        fenced_head(connection, run, epoch)?;
+        return Err(Failure::Damaged(format!("the head of run {run} was changed by hand")));
+    }
+    write(connection, run, shelf, chained)?;
+    let is_stored = seen.get_mut(run).is_some_and(|seen| {
+        seen.head = head;
         // The head has the moment.
-        stored.updated_at = updated;
-        stored == summary
+        seen.summary.updated_at = updated;
+        seen.summary == *summary
     });
     if !is_stored {
         connection
             .prepare_cached("UPDATE runs SET summary = ?2 WHERE id = ?1")?
             .execute(params![run.0, encode(summary)])?;
-        seen.insert(run.clone(), summary.clone());
+        seen.insert(run.clone(), Written { shelf, head, summary: summary.clone() });
     }
     Ok(head)
 }
@@ -76,29 +146,33 @@ pub(crate) fn append(
 pub(crate) fn insert(
     connection: &Connection,
     run: &RunId,
-    mut head: Head,
+    head: Head,
     entries: &[Entry],
 ) -> Result<Head, Failure> {
+    write(connection, run, Shelf::of(connection, run)?, Chained::after(head, entries))
+}
+
+fn write(
+    connection: &Connection,
+    run: &RunId,
+    shelf: Shelf,
+    chained: Chained<'_>,
+) -> Result<Head, Failure> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO entries (run, seq, key, kind, at, body, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO entries (place, key, kind, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for entry in entries {
-        let kind = entry.body.kind();
-        let text = entry.body.encode();
-        head = head.next(entry.key.as_ref(), kind, entry.at, &text);
+    for (entry, text, head) in chained.rows {
         insert.execute(params![
-            run.0,
-            signed(head.seq),
+            shelf.place(head.seq),
             entry.key.as_ref().map(Key::as_str),
-            kind,
+            entry.body.kind(),
             entry.at.millis(),
             text,
             head.hash.bytes(),
         ])?;
         gates::keep(connection, run, head.seq, &entry.body)?;
     }
-    Ok(head)
+    Ok(chained.head)
 }
 
 /// Plain data as the JSON text that a column holds.

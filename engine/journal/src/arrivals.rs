@@ -8,7 +8,7 @@ use piton_core::ports::{Arrival, JournalError, RunId};
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::append::{encode, insert, signed, unsigned};
+use crate::append::{Shelf, encode, insert, signed, unsigned};
 use crate::failure::Failure;
 use crate::store::Seen;
 use crate::{gates, locks, mailbox, programs, runs};
@@ -25,8 +25,9 @@ pub(crate) fn import(
     let known = known(connection, arrival)?;
     store_run(connection, arrival, now)?;
     let mut head = Head { seq: known, hash: arrival.evidence.head };
+    let shelf = Shelf::of(connection, run)?;
     for row in arrival.evidence.entries.iter().filter(|row| row.seq > known) {
-        head = store_entry(connection, run, row)?;
+        head = store_entry(connection, run, shelf, row)?;
     }
     let head = insert(connection, run, head, &arrival.then)?;
     // Whatever had the run here before is fenced: the epoch counts up.
@@ -106,15 +107,18 @@ fn store_run(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Resu
 }
 
 /// Stores one entry as it is, and gives the head after it.
-fn store_entry(connection: &Connection, run: &RunId, row: &Row) -> Result<Head, Failure> {
+fn store_entry(
+    connection: &Connection,
+    run: &RunId,
+    shelf: Shelf,
+    row: &Row,
+) -> Result<Head, Failure> {
     connection
         .prepare_cached(
-            "INSERT INTO entries (run, seq, key, kind, at, body, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO entries (place, key, kind, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
-            run.0,
-            signed(row.seq),
+            shelf.place(row.seq),
             row.key.as_ref().map(Key::as_str),
             row.kind,
             row.at,

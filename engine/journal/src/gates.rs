@@ -10,7 +10,7 @@ use piton_core::ports::{JournalError, Mail, OpenGate, RunId};
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::append::{head, signed, unsigned};
+use crate::append::{Shelf, head, signed, unsigned};
 use crate::failure::Failure;
 use crate::runs;
 
@@ -80,7 +80,6 @@ fn forget(
     branch: &str,
     (from, to): (u64, u64),
 ) -> Result<(), Failure> {
-    let (from, to) = (signed(from), signed(to));
     let ours = runs::in_branch("gate", "?4");
     for sql in [
         "DELETE FROM answers WHERE run = ?1 AND seq BETWEEN ?2 AND ?3",
@@ -88,17 +87,18 @@ fn forget(
         "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed BETWEEN ?2 AND ?3",
     ] {
         let mut statement = connection.prepare_cached(&format!("{sql} AND {ours}"))?;
-        statement.execute(params![run.0, from, to, branch])?;
+        statement.execute(params![run.0, signed(from), signed(to), branch])?;
     }
+    let shelf = Shelf::of(connection, run)?;
     // A group of branches that ended there did not end: the gates it took away are back.
     connection
         .prepare_cached(&format!(
             "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed IN
-             (SELECT seq FROM entries WHERE run = ?1 AND kind = 'branches_closed'
-              AND seq BETWEEN ?2 AND ?3 AND {})",
+             (SELECT place & 0xffffffff FROM entries
+              WHERE place BETWEEN ?2 AND ?3 AND kind = 'branches_closed' AND {})",
             runs::in_branch("key", "?4")
         ))?
-        .execute(params![run.0, from, to, branch])?;
+        .execute(params![run.0, shelf.place(from), shelf.place(to), branch])?;
     Ok(())
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn open_everywhere(
     let mut statement = connection.prepare_cached(
         "SELECT gates.run, gates.opened, key, kind, at, body FROM gates
          JOIN runs ON id = gates.run
-         JOIN entries ON entries.run = gates.run AND seq = gates.opened
+         JOIN entries ON place = number << 32 | gates.opened
          WHERE gates.closed IS NULL AND NOT copy ORDER BY number DESC, gates.opened",
     )?;
     let mut rows = statement.query([])?;

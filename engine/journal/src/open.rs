@@ -16,7 +16,8 @@ use crate::machine::Machine;
 const APPLICATION_ID: i32 = 0x5069_746e;
 
 /// How to get from each format to the next; their number is the newest format.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001_initial.sql"), include_str!("schema/0002_places.sql")];
 
 /// Pages in the write-ahead log before they move into the database and the log begins again. An
 /// fsync of a log that is written over is cheaper than of one that grows, so this is small, and a

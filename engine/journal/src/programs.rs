@@ -8,7 +8,7 @@ use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::append::{encode, insert, signed};
+use crate::append::{Shelf, encode, insert, signed};
 use crate::failure::Failure;
 use crate::lease::Beat;
 use crate::runs::decode;
@@ -150,6 +150,10 @@ pub(crate) fn sealed(
 /// Removes a run with all that is its own, and the programs that it had if no other run has them.
 pub(crate) fn remove(connection: &Connection, run: &RunId) -> Result<(), Failure> {
     let mut programs = edited_away(connection, run)?;
+    let shelf = Shelf::of(connection, run)?;
+    connection
+        .prepare_cached("DELETE FROM entries WHERE place BETWEEN ?1 AND ?2")?
+        .execute([shelf.place(0), shelf.end()])?;
     let program: Option<[u8; 32]> = connection
         .prepare_cached("DELETE FROM runs WHERE id = ?1 RETURNING program")?
         .query_row([&run.0], |row| row.get(0))
@@ -173,9 +177,11 @@ pub(crate) fn remove(connection: &Connection, run: &RunId) -> Result<(), Failure
 /// Programs that a run had before it was edited.
 fn edited_away(connection: &Connection, run: &RunId) -> Result<Vec<[u8; 32]>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT body FROM entries WHERE run = ?1 AND kind = 'edited' ORDER BY seq",
+        "SELECT body FROM entries WHERE place BETWEEN ?1 AND ?2 AND kind = 'edited' ORDER BY place",
     )?;
-    let bodies = statement.query_map([&run.0], |row| row.get::<_, String>(0))?;
+    let shelf = Shelf::of(connection, run)?;
+    let bodies =
+        statement.query_map([shelf.place(0), shelf.end()], |row| row.get::<_, String>(0))?;
     let mut programs = Vec::new();
     for body in bodies {
         programs.push(*decode::<Edited>("entry", &body?)?.from.bytes());

@@ -5,10 +5,11 @@
 //! beside the database, and an intent is taken only while it is whole. On a full disk it is removed,
 //! and the outcome has its room.
 
-use std::fs;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use piton_core::ports::JournalError;
 
@@ -28,6 +29,8 @@ const LOG_LOOK: u64 = 64;
 /// The room of one database.
 pub(crate) struct Room {
     reserve: PathBuf,
+    /// The reserve, kept open: looking at an open file is cheaper than at a path.
+    file: Mutex<Option<File>>,
     log: PathBuf,
     log_max: AtomicU64,
     /// New calls that may begin before the log is looked at again.
@@ -37,7 +40,7 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(reserve: PathBuf, log: PathBuf) -> Self {
         let (log_max, unlooked) = (AtomicU64::new(LOG_MAX), AtomicU64::new(0));
-        Self { reserve, log, log_max, unlooked }
+        Self { reserve, file: Mutex::default(), log, log_max, unlooked }
     }
 
     /// Changes the bound of the write-ahead log.
@@ -64,7 +67,11 @@ impl Room {
 
     /// Whether the reserve is there.
     pub(crate) fn is_whole(&self) -> bool {
-        fs::metadata(&self.reserve).is_ok_and(|file| file.len() == RESERVE)
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if !file.as_ref().is_some_and(is_reserve) {
+            *file = File::open(&self.reserve).ok();
+        }
+        file.as_ref().is_some_and(is_reserve)
     }
 
     /// Makes the reserve, or mends it.
@@ -74,7 +81,11 @@ impl Room {
 
     /// Gives the reserve to whoever needs it now. False when there is none to give.
     pub(crate) fn release(&self) -> bool {
-        fs::remove_file(&self.reserve).is_ok()
+        // Emptied first: a removed file keeps its room for as long as some process has it open.
+        let emptied =
+            OpenOptions::new().write(true).open(&self.reserve).and_then(|file| file.set_len(0));
+        let removed = fs::remove_file(&self.reserve);
+        emptied.is_ok() || removed.is_ok()
     }
 
     /// Writes what no file system can store in less room.
@@ -97,6 +108,22 @@ impl Room {
         // Local file systems take the room when it is written; what is in it nobody will read.
         Ok(())
     }
+}
+
+/// Whether this is the reserve, whole and not removed.
+fn is_reserve(file: &File) -> bool {
+    file.metadata().is_ok_and(|file| file.len() == RESERVE && is_linked(&file))
+}
+
+#[cfg(unix)]
+fn is_linked(file: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(file) > 0
+}
+
+#[cfg(not(unix))]
+fn is_linked(_file: &Metadata) -> bool {
+    // A file that is open cannot be removed.
+    true
 }
 
 /// Why the log is too long, when moving it into the database did not help.

@@ -8,7 +8,7 @@ use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::append::{head, signed, unsigned};
+use crate::append::{Shelf, unsigned};
 use crate::failure::Failure;
 
 /// Runs, newest first, with whoever took them last as holder.
@@ -113,17 +113,15 @@ pub(crate) fn entries(
     limit: usize,
 ) -> Result<Vec<StoredEntry>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, key, kind, at, body, hash FROM entries
-         WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3",
     )?;
+    let shelf = Shelf::of(connection, run)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![run.0, signed(after), limit])?;
+    let mut rows = statement.query(params![shelf.place(after), shelf.end(), limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(stored(run, row)?);
-    }
-    if found.is_empty() {
-        head(connection, run)?;
     }
     Ok(found)
 }
@@ -148,12 +146,13 @@ pub(crate) fn branch_entries(
     limit: usize,
 ) -> Result<Vec<StoredEntry>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT seq, key, kind, at, body, hash FROM entries
-         WHERE run = ?1 AND seq > ?2 AND key IS NOT NULL AND {} ORDER BY seq LIMIT ?4",
+        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+         WHERE place > ?1 AND place <= ?2 AND key IS NOT NULL AND {} ORDER BY place LIMIT ?4",
         in_branch("key", "?3")
     ))?;
+    let shelf = Shelf::of(connection, run)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![run.0, signed(after), branch, limit])?;
+    let mut rows = statement.query(params![shelf.place(after), shelf.end(), branch, limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(stored(run, row)?);

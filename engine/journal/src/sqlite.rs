@@ -12,7 +12,7 @@ use piton_core::ports::{
 };
 use piton_core::status::RunSummary;
 
-use crate::append::{append, fenced_head, head};
+use crate::append::{append, fenced_head};
 use crate::home::Adoption;
 use crate::machine::Machine;
 use crate::store::{Now, Store};
@@ -131,8 +131,9 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        self.store.append(entries, |connection, seen| {
-            append(connection, seen, lease.run(), lease.epoch(), entries, summary)
+        let beat = lease::beat(&self.store);
+        self.store.append(lease, entries, |connection, seen| {
+            append(connection, seen, lease, &beat, entries, summary)
         })
     }
 
@@ -198,9 +199,10 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        self.store.append(entries, |connection, seen| {
+        let beat = lease::beat(&self.store);
+        self.store.append(lease, entries, |connection, seen| {
             // First of all the lease: one that was lost says so, whatever else is wrong.
-            let head = append(connection, seen, lease.run(), lease.epoch(), entries, summary)?;
+            let head = append(connection, seen, lease, &beat, entries, summary)?;
             mailbox::remove(connection, lease.run(), mail)?;
             Ok(head)
         })
@@ -234,8 +236,9 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
+        let beat = lease::beat(&self.store);
         self.store.write(|connection, seen| {
-            let head = append(connection, seen, lease.run(), lease.epoch(), entries, summary)?;
+            let head = append(connection, seen, lease, &beat, entries, summary)?;
             programs::replace(connection, lease.run(), program, files)?;
             Ok(head)
         })
@@ -261,7 +264,7 @@ impl Journal for SqliteJournal {
     }
 
     fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
-        self.store.read(|connection| Ok(head(connection, lease.run())?.epoch == lease.epoch()))
+        self.store.is_held(lease)
     }
 
     fn remove(&self, run: &RunId) -> Result<(), JournalError> {

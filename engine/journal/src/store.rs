@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use piton_core::entry::{Body, Entry};
-use piton_core::ports::{JournalError, RunId};
+use piton_core::entry::{Body, Entry, Head};
+use piton_core::ports::{JournalError, Lease, RunId};
 use piton_core::status::RunSummary;
-use piton_core::time::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use piton_core::time::{Span, Timestamp};
+use rusqlite::Connection;
 
+use crate::append::{Shelf, head};
 use crate::failure::Failure;
 use crate::home::{self, Adoption};
 use crate::machine::Machine;
@@ -20,9 +21,30 @@ use crate::room::{RESERVE, Room, log_too_long};
 /// Where the journal gets the present moment from.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The summaries that this process wrote last. Most appends change nothing but the moment in them,
-/// which the head has anyway: then the text is not written again.
-pub(crate) type Seen = HashMap<RunId, RunSummary>;
+/// What this process wrote last about the runs that it drives, and need not read again: while its
+/// epoch counts, nobody else writes there.
+pub(crate) type Seen = HashMap<RunId, Written>;
+
+/// The end of a run's journal, as this process wrote it.
+pub(crate) struct Written {
+    pub(crate) shelf: Shelf,
+    pub(crate) head: Head,
+    /// Most appends change nothing but the moment in it, which the head has anyway: then the text is
+    /// not written again.
+    pub(crate) summary: RunSummary,
+}
+
+/// An append found that a lease counts. Whoever wants to take the run from a holder that lives waits for
+/// much longer than this is good for.
+struct Look {
+    run: RunId,
+    epoch: u64,
+    /// Time that the machine had run.
+    at: Span,
+}
+
+/// How long a look is good for.
+const FRESH: Span = Span::from_secs(1);
 
 /// Pages that the reserve is worth.
 const RESERVE_PAGES: u32 = (RESERVE / 4096) as u32;
@@ -37,6 +59,8 @@ pub(crate) struct Store {
     reader: Option<Mutex<Connection>>,
     /// What is kept free on the disk; absent in memory.
     room: Option<Room>,
+    /// What the last append found, until somebody made use of it.
+    looked: Mutex<Option<Look>>,
 }
 
 struct Writer {
@@ -94,7 +118,7 @@ impl Store {
         let writer = Writer { connection: writer, seen: Seen::new(), refusal, pages: None };
         let room = Some(Room::new(files.beside(".reserve"), files.beside("-wal")));
         let (writer, reader) = (Mutex::new(writer), Some(Mutex::new(reader)));
-        Self { files, machine, clock, writer, reader, room }
+        Self { files, machine, clock, writer, reader, room, looked: Mutex::default() }
     }
 
     /// Makes a copied home one of its own.
@@ -116,7 +140,8 @@ impl Store {
     pub(crate) fn in_memory(files: Files, clock: Now, connection: Connection) -> Self {
         let writer = Writer { connection, seen: Seen::new(), refusal: None, pages: None };
         let machine = Machine::this();
-        Self { files, machine, clock, writer: Mutex::new(writer), reader: None, room: None }
+        let (writer, looked) = (Mutex::new(writer), Mutex::default());
+        Self { files, machine, clock, writer, reader: None, room: None, looked }
     }
 
     /// The bytes of the whole database.
@@ -168,13 +193,29 @@ impl Store {
         lock(&self.writer).write(change).map_err(|failure| failure.at(&self.files.database))
     }
 
+    /// Whether a lease counts. The first to ask after an append knows that from the append.
+    pub(crate) fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
+        let looked = lock(&self.looked).take();
+        let now = (self.machine.uptime)();
+        let is_fresh = looked.is_some_and(|look| {
+            let is_of_it = look.run == *lease.run() && look.epoch == lease.epoch();
+            is_of_it && now.millis() - look.at.millis() < FRESH.millis()
+        });
+        if is_fresh {
+            return Ok(true);
+        }
+        self.read(|connection| Ok(head(connection, lease.run())?.epoch == lease.epoch()))
+    }
+
     /// Writes entries in one durable commit, as `change` does it. The intent of a call is taken only
     /// while there is room for what the call comes to; that has its room on a full disk too.
     pub(crate) fn append<T>(
         &self,
+        lease: &dyn Lease,
         entries: &[Entry],
         change: impl Fn(&Connection, &mut Seen) -> Result<T, Failure>,
     ) -> Result<T, JournalError> {
+        let at = (self.machine.uptime)();
         let has_intent = entries.iter().any(|entry| matches!(entry.body, Body::Intent(_)));
         let mut writer = lock(&self.writer);
         let outcome = match &self.room {
@@ -189,6 +230,11 @@ impl Store {
                 other => other,
             },
         };
+        drop(writer);
+        if outcome.is_ok() {
+            let look = Look { run: lease.run().clone(), epoch: lease.epoch(), at };
+            *lock(&self.looked) = Some(look);
+        }
         outcome.map_err(|failure| failure.at(&self.files.database))
     }
 
@@ -270,10 +316,35 @@ fn commit<T>(
     seen: &mut Seen,
     change: impl FnOnce(&Connection, &mut Seen) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
-    let value = change(&transaction, seen)?;
+    let transaction = Change::begin(connection)?;
+    let value = change(connection, seen)?;
     transaction.commit()?;
     Ok(value)
+}
+
+/// A transaction that is taken back unless it is committed. The one of the library parses its two
+/// statements each time.
+struct Change<'a>(&'a Connection);
+
+impl<'a> Change<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, Failure> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> Result<(), Failure> {
+        self.0.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // Where even that fails, the next transaction cannot begin and says so.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
 }
 
 /// A thread that panicked inside a transaction rolled it back: the connection is good.

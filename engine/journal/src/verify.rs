@@ -11,7 +11,7 @@ use piton_core::status::RunSummary;
 use piton_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::append::{head, signed, unsigned};
+use crate::append::{Shelf, head, unsigned};
 use crate::failure::Failure;
 use crate::open::make_tables;
 use crate::{gates, programs, runs};
@@ -27,9 +27,11 @@ const CHUNK: usize = 512;
 pub(crate) fn first_bad(connection: &Connection, run: &RunId) -> Result<Option<u64>, Failure> {
     let end = head(connection, run)?.head;
     let mut statement = connection.prepare_cached(
-        "SELECT seq, key, kind, at, body, hash FROM entries WHERE run = ?1 ORDER BY seq",
+        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+         WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
     )?;
-    let mut rows = statement.query([&run.0])?;
+    let shelf = Shelf::of(connection, run)?;
+    let mut rows = statement.query([shelf.place(0), shelf.end()])?;
     let mut before = Head::EMPTY;
     while let Some(row) = rows.next()? {
         let expected = before.seq + 1;
@@ -77,6 +79,15 @@ pub(crate) fn damage(connection: &Connection, run: Option<&RunId>) -> Result<Vec
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         found.push(format!("a row of `{table}` belongs to nothing in `{parent}`"));
     }
+    // A part of a place is no foreign key, as far as SQLite knows.
+    let is_stray: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM entries WHERE place >> 32 NOT IN (SELECT number FROM runs))",
+        [],
+        |row| row.get(0),
+    )?;
+    if is_stray {
+        found.push("a row of `entries` belongs to nothing in `runs`".to_owned());
+    }
     // What a damaged file says about a run says nothing.
     if let (Some(run), true) = (run, found.is_empty()) {
         beside(connection, run, &mut found)?;
@@ -86,9 +97,7 @@ pub(crate) fn damage(connection: &Connection, run: Option<&RunId>) -> Result<Vec
 
 /// Makes everything that is kept beside a run's entries again, from the entries, and compares.
 fn beside(connection: &Connection, run: &RunId, found: &mut Vec<String>) -> Result<(), Failure> {
-    let mut scratch = Connection::open_in_memory()?;
-    make_tables(&mut scratch, Path::new(":memory:"))?;
-    scratch.pragma_update(None, "foreign_keys", false)?;
+    let (scratch, shelf) = scratch(run)?;
     let mut summary: Option<RunSummary> = None;
     let mut program = None;
     let mut after = 0;
@@ -127,9 +136,9 @@ fn beside(connection: &Connection, run: &RunId, found: &mut Vec<String>) -> Resu
                 // A retry looks for these.
                 let key = stored.entry.key.as_ref().map(Key::as_str);
                 scratch.execute(
-                    "INSERT INTO entries (run, seq, key, kind, at, body, hash)
-                     VALUES (?1, ?2, ?3, ?4, 0, '', x'')",
-                    params![run.0, signed(stored.seq), key, stored.entry.body.kind()],
+                    "INSERT INTO entries (place, key, kind, at, body, hash)
+                     VALUES (?1, ?2, ?3, 0, '', x'')",
+                    params![shelf.place(stored.seq), key, stored.entry.body.kind()],
                 )?;
             }
             gates::keep(&scratch, run, stored.seq, &stored.entry.body)?;
@@ -150,6 +159,20 @@ fn beside(connection: &Connection, run: &RunId, found: &mut Vec<String>) -> Resu
         }
     }
     Ok(())
+}
+
+/// A database in memory for what follows from the entries of a run.
+fn scratch(run: &RunId) -> Result<(Connection, Shelf), Failure> {
+    let mut scratch = Connection::open_in_memory()?;
+    make_tables(&mut scratch, Path::new(":memory:"))?;
+    scratch.pragma_update(None, "foreign_keys", false)?;
+    scratch.execute(
+        "INSERT INTO runs (id, runbook, labels, program, created, summary)
+         VALUES (?1, '', '', x'', 0, '')",
+        [&run.0],
+    )?;
+    let shelf = Shelf::of(&scratch, run)?;
+    Ok((scratch, shelf))
 }
 
 /// The rows that a run has in one of the tables that follow from its entries.

@@ -51,6 +51,8 @@ struct Pages {
     head: Head,
     /// How many entries are being written.
     in_flight: usize,
+    /// How many branches wait for what is being written.
+    waiting: usize,
     is_writing: bool,
     /// The fold over everything made so far.
     summary: RunSummary,
@@ -80,6 +82,7 @@ impl Recorder {
         let pages = Mutex::new(Pages {
             head,
             in_flight: 0,
+            waiting: 0,
             is_writing: false,
             summary,
             bytes: 0,
@@ -259,7 +262,9 @@ impl Book {
                 return Err(error.clone());
             }
             if pages.is_writing {
+                pages.waiting += 1;
                 pages = self.written.wait(pages).unwrap_or_else(PoisonError::into_inner);
+                pages.waiting -= 1;
                 continue;
             }
             let is_on_disk = pages.head.seq >= up_to && mail.is_empty();
@@ -292,8 +297,9 @@ impl Book {
                 Err(error)
             }
         };
-        drop(pages);
-        self.written.notify_all();
+        if pages.waiting > 0 {
+            self.written.notify_all();
+        }
         result
     }
 

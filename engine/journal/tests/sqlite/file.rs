@@ -84,7 +84,7 @@ fn a_newer_format_is_refused_with_both_numbers() {
     sqlite(home.path(), "PRAGMA user_version = 7");
     let error = open(home.path()).err().unwrap();
     let path = home.path().join("journal.db").display().to_string();
-    assert_eq!(error, JournalError::Newer { path, found: 7, known: 1 });
+    assert_eq!(error, JournalError::Newer { path, found: 7, known: 2 });
     let read_only = SqliteJournal::open_read_only(home.path(), clock());
     assert_eq!(read_only.err().unwrap(), error);
 }
@@ -131,7 +131,7 @@ fn a_damaged_file_is_refused_and_never_read_as_another() {
 fn an_entry_that_cannot_be_read_is_named() {
     let home = TempDir::new().unwrap();
     written(home.path(), 5);
-    sqlite(home.path(), "UPDATE entries SET body = '{' WHERE seq = 3");
+    sqlite(home.path(), "UPDATE entries SET body = '{' WHERE place & 0xffffffff = 3");
     let journal = open(home.path()).unwrap();
     assert_eq!(journal.entries(&run_id(), 0, 2).unwrap().len(), 2);
     let error = journal.entries(&run_id(), 0, 9).err().unwrap();

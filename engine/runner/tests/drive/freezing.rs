@@ -20,7 +20,7 @@ use piton_script::Program;
 use piton_script::params::{self, Given};
 use serde_json::{Value, json};
 
-use crate::frozen::{CASES, folder, named, settle};
+use crate::frozen::{CASES, FORMATS, folder, named, settle};
 use crate::support::{Boundary, Home, Killer, Trouble, options, person, plain, script};
 
 /// Waits of more than a second suspend.
@@ -328,12 +328,13 @@ fn the_journals_of_this_format_are_written() {
         assert!(why.is_none_or(|(code, _)| code != Code::Bug), "{}: {why:?}", case.name);
     }
     drop(journal);
-    fs::create_dir_all(folder()).unwrap();
-    let target = folder().join("journal.db");
+    let folder = folder(FORMATS[FORMATS.len() - 1]);
+    fs::create_dir_all(&folder).unwrap();
+    let target = folder.join("journal.db");
     drop(fs::remove_file(&target));
     fs::copy(home.folder().join("journal.db"), &target).unwrap();
     let kept = serde_json::to_string_pretty(&home.cloud.kept()).unwrap();
-    fs::write(folder().join("aws.json"), kept + "\n").unwrap();
+    fs::write(folder.join("aws.json"), kept + "\n").unwrap();
     // The key that support.rs seals with.
-    fs::write(folder().join("secret.key"), [9; 32]).unwrap();
+    fs::write(folder.join("secret.key"), [9; 32]).unwrap();
 }

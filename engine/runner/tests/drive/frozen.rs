@@ -1,7 +1,7 @@
 //! Frozen journals: runs of a format as it was released, read and gone on with by this version.
 //!
-//! `tests/journals/format-1` has a home's database with a run for each kind of entry and each way to
-//! stand still, and the AWS in memory that they acted on. [`crate::freezing`] wrote it, once. A
+//! Each folder of `tests/journals` has a home's database with a run for each kind of entry and each way
+//! to stand still, and the AWS in memory that they acted on. [`crate::freezing`] wrote it, once. A
 //! journal of a released format is never written anew: a version that cannot go on with it is wrong.
 
 use std::collections::BTreeSet;
@@ -106,19 +106,23 @@ pub(crate) const CASES: &[Case] = &[
     case("credentials", RunStatus::Suspended, Then::Resume, RunStatus::Succeeded, &["create_role"]),
 ];
 
-/// Where the journals of this format are.
-pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/journals/format-1")
+/// Formats of journals, the newest last.
+pub(crate) const FORMATS: &[u32] = &[1, 2];
+
+/// Where the journals of a format are.
+pub(crate) fn folder(format: u32) -> PathBuf {
+    let name = format!("../../tests/journals/format-{format}");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A home with the frozen runs, and their AWS.
-fn home() -> Home {
+/// A home with the frozen runs of a format, and their AWS.
+fn home(format: u32) -> Home {
     let home = Home::new();
-    fs::copy(folder().join("journal.db"), home.folder().join("journal.db")).unwrap();
+    fs::copy(folder(format).join("journal.db"), home.folder().join("journal.db")).unwrap();
     // A copy goes on only when it is told to.
     let clock = Arc::new(|| Timestamp::from_millis(0));
     SqliteJournal::adopt(home.folder(), clock, Machine::this()).unwrap();
-    let kept = fs::read_to_string(folder().join("aws.json")).unwrap();
+    let kept = fs::read_to_string(folder(format).join("aws.json")).unwrap();
     home.cloud.become_again(&serde_json::from_str(&kept).unwrap());
     // Ids that none of the frozen runs has.
     home.count_processes_from(5_000);
@@ -197,15 +201,18 @@ fn go_on(home: &Home, run: &RunId, then: Then) {
 
 #[test]
 fn every_frozen_run_goes_on_as_it_would_have() {
-    for Case { name, at, then, ends, changes } in CASES {
-        let home = home();
+    for (format, case) in
+        FORMATS.iter().flat_map(|format| CASES.iter().map(move |case| (format, case)))
+    {
+        let Case { name, at, then, ends, changes } = case;
+        let home = home(*format);
         let run = named(&home, name);
-        assert_eq!(status(&home, &run), *at, "{name}");
+        assert_eq!(status(&home, &run), *at, "{name} of format {format}");
         if *name == "rebound" {
             home.cloud.people.lock().unwrap().insert("admin".to_owned(), "mallory".to_owned());
         }
         go_on(&home, &run, *then);
-        assert_eq!(status(&home, &run), *ends, "{name}");
+        assert_eq!(status(&home, &run), *ends, "{name} of format {format}");
         let received = home.cloud.received.lock().unwrap();
         let changed: Vec<&str> = received
             .iter()
@@ -222,7 +229,11 @@ fn every_frozen_run_goes_on_as_it_would_have() {
 
 #[test]
 fn a_frozen_secret_reaches_aws_as_it_was() {
-    let home = home();
+    FORMATS.iter().for_each(|format| secret_reaches_aws(*format));
+}
+
+fn secret_reaches_aws(format: u32) {
+    let home = home(format);
     let run = named(&home, "secrets");
     go_on(&home, &run, Then::Approve);
     let received = home.cloud.received.lock().unwrap();
@@ -232,7 +243,8 @@ fn a_frozen_secret_reaches_aws_as_it_was() {
         .map(|call| &call.input["SecretString"])
         .collect();
     let kept: Value =
-        serde_json::from_str(&fs::read_to_string(folder().join("aws.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(folder(format).join("aws.json")).unwrap())
+            .unwrap();
     // Both were sent once before the run was frozen.
     let before = |name: &str| {
         let things = kept["things"].as_object().unwrap();
@@ -244,7 +256,11 @@ fn a_frozen_secret_reaches_aws_as_it_was() {
 
 #[test]
 fn every_kind_of_entry_and_of_settlement_is_in_a_frozen_journal() {
-    let home = home();
+    FORMATS.iter().for_each(|format| every_kind_is_in(*format));
+}
+
+fn every_kind_is_in(format: u32) {
+    let home = home(format);
     let journal = home.process().ports.journal;
     let (mut kinds, mut settlements) = (BTreeSet::new(), BTreeSet::new());
     let (mut entries, mut largest) = (0, 0);
@@ -275,7 +291,11 @@ fn every_kind_of_entry_and_of_settlement_is_in_a_frozen_journal() {
 
 #[test]
 fn a_frozen_failure_fails_again_where_nothing_was_mended() {
-    let home = home();
+    FORMATS.iter().for_each(|format| fails_again(*format));
+}
+
+fn fails_again(format: u32) {
+    let home = home(format);
     let run = named(&home, "failed");
     home.cloud.trouble("create_role", Trouble::Refuse("LimitExceeded"));
     let retry = Resume { retry: true, ..plain() };

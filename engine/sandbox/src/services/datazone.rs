@@ -220,6 +220,7 @@ impl Service for DataZone {
             "subscription_fulfilled" => subscriptions::fulfilled(&room, id),
             "grant_begins" => grants::begins(&room, id),
             "grant_ends" => grants::ends(&room, id),
+            "grant_settles" => grants::settles(&room, id),
             "revoke_begins" => grants::revoke_begins(&room, id),
             "revoke_ends" => grants::revoke_ends(&room, id),
             unknown => unreachable!("DataZone arranged no event {unknown}"),

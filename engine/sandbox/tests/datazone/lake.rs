@@ -233,6 +233,21 @@ fn a_subscriber_of_another_account_reads_the_table_until_the_subscription_ends()
     assert_eq!(live.count(), 1, "Lake Formation's share is gone, the domain's stays: {shares}");
 }
 
+/// DataZone says that a table is granted only when AWS RAM shares it.
+#[test]
+fn a_table_can_be_read_from_the_moment_its_grant_says_so() {
+    let accounts = deployed();
+    let listing = listed(&accounts);
+    let input = json!({ "subscriptionId": accounts.subscribe(&listing["listingId"]) });
+    let seconds = (0..120).position(|_| {
+        accounts.pass(1);
+        let found = accounts.ask(&accounts.consumer.user, "ListSubscriptionGrants", input.clone());
+        found["items"][0]["status"] == "COMPLETED"
+    });
+    assert!(seconds.is_some(), "two minutes were not enough");
+    assert_eq!(read(&accounts).unwrap().as_array().unwrap().len(), 2);
+}
+
 #[test]
 fn an_asset_says_where_its_table_is() {
     let accounts = deployed();

@@ -45,6 +45,11 @@ fn put(room: &Room<'_>, grant: &Value) -> Result<Held, String> {
     }
 }
 
+/// Whether the subscriber can read what a grant put into its target.
+pub(super) fn can_be_read(room: &Room<'_>, grant: &Value) -> bool {
+    grant["_link"].is_null() || lake_grants::can_be_read(room, grant)
+}
+
 /// The name that the subscriber chose, else the table's own.
 pub(super) fn chosen_name<'v>(grant: &'v Value, table: &'v str) -> &'v str {
     match text(grant, "_name") {

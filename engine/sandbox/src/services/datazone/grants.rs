@@ -60,33 +60,56 @@ pub(super) fn begins(room: &Room<'_>, id: &str) {
     room.after(30, "grant_ends", id);
 }
 
-/// A grant ends: the view is there, or a reason.
+/// A grant ends: what it gives is made, or there is a reason.
 pub(super) fn ends(room: &Room<'_>, id: &str) {
-    let Some(mut grant) = room.find(GRANT, id) else { return };
-    if text(&grant["assets"][0], "status") != "GRANT_IN_PROGRESS" {
-        return;
-    }
-    let outcome = fulfil::give(room, &grant);
-    let now = room.time();
-    let asset = &mut grant["assets"][0];
-    match outcome {
+    let Some(mut grant) = in_progress(room, id) else { return };
+    match fulfil::give(room, &grant) {
         Ok(held) => {
-            asset["status"] = json!("GRANTED");
-            asset["targetName"] = json!(held.name);
-            asset["grantedTimestamp"] = json!(now);
-            grant["status"] = json!("COMPLETED");
+            grant["assets"][0]["targetName"] = json!(held.name);
             for (member, value) in held.kept.as_object().into_iter().flatten() {
                 grant[member.as_str()] = value.clone();
             }
+            settle(room, grant);
         }
         Err(reason) => {
+            let now = room.time();
+            let asset = &mut grant["assets"][0];
             asset["status"] = json!("GRANT_FAILED");
             asset["failureCause"] = json!({ "message": reason });
             asset["failureTimestamp"] = json!(now);
             grant["status"] = json!("GRANT_FAILED");
+            grant["updatedAt"] = json!(now);
+            room.put(GRANT, &grant);
         }
     }
-    grant["updatedAt"] = json!(now);
+}
+
+/// It is looked again whether what a grant made can be read.
+pub(super) fn settles(room: &Room<'_>, id: &str) {
+    if let Some(grant) = in_progress(room, id) {
+        settle(room, grant);
+    }
+}
+
+/// A grant whose asset is being granted.
+fn in_progress(room: &Room<'_>, id: &str) -> Option<Value> {
+    let grant = room.find(GRANT, id)?;
+    (text(&grant["assets"][0], "status") == "GRANT_IN_PROGRESS").then_some(grant)
+}
+
+/// Says that something is granted, once the subscriber can read it: a table of another account only
+/// when AWS RAM shares it.
+fn settle(room: &Room<'_>, mut grant: Value) {
+    let now = room.time();
+    match fulfil::can_be_read(room, &grant) {
+        true => {
+            grant["assets"][0]["status"] = json!("GRANTED");
+            grant["assets"][0]["grantedTimestamp"] = json!(now);
+            grant["status"] = json!("COMPLETED");
+            grant["updatedAt"] = json!(now);
+        }
+        false => room.after(5, "grant_settles", text(&grant, "id")),
+    }
     room.put(GRANT, &grant);
 }
 

@@ -62,6 +62,13 @@ pub(super) fn give(
     Ok(Held { name, kept })
 }
 
+/// Whether the environment's role sees the table that was given to it: a share takes a moment.
+pub(super) fn can_be_read(room: &Room<'_>, grant: &Value) -> bool {
+    let kept = &grant["_link"];
+    serde_json::from_value::<TableRef>(kept["table"].clone())
+        .is_ok_and(|table| lakeformation::may_describe(room.world, text(kept, "user"), &table))
+}
+
 fn reading(principal: &str, table: &TableRef, hand_on: bool) -> Grant {
     let permissions: Vec<String> = READING.map(str::to_owned).to_vec();
     Grant {

@@ -89,6 +89,30 @@ fn what_a_run_made_is_taken_back_and_both_runs_say_so() {
     env.piton(&["verify", &own]).exits(0);
 }
 
+/// AWS KMS deletes no key at once: without what was hung on it, it waits for its end.
+#[test]
+fn a_key_is_taken_back_with_all_that_hangs_on_it() {
+    let env = TestEnv::new();
+    let run = env.rehearse("keys", &[]).exits(0).run();
+    let shown = env.piton(&["show", &run, "--json"]).exits(0).json();
+    let (world, key) = (text(&shown["world"]), text(&shown["outputs"]["key"]));
+    let kms = || resources(&env, &world)["111111111111"]["eu-west-1"]["kms"].clone();
+    let made = kms()["key"][&key].clone();
+    assert_eq!((&made["enabled"], made["grants"].as_array().unwrap().len()), (&json!(true), 1));
+    assert!(text(&made["policy"]).contains("222222222222"));
+
+    let own = env.piton(&["rollback", &run, "--yes", "--json"]).exits(0).run();
+    let shown = env.piton(&["show", &own, "--json"]).exits(0).json();
+    assert_eq!(shown["outputs"]["taken_back"], 8);
+    let left = kms();
+    let found = &left["key"][&key];
+    assert_eq!(found["enabled"], false);
+    assert_eq!(found["grants"], json!([]));
+    assert_eq!(found["tags"], json!({ "kept": "1" }));
+    assert!(!text(&found["policy"]).contains("222222222222"));
+    assert!(left["alias"].is_null(), "{left}");
+}
+
 #[test]
 fn what_somebody_changed_is_asked_about() {
     for (answer, status) in [("approve", 0), ("reject", 1)] {

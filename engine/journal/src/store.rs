@@ -199,7 +199,8 @@ impl Store {
         let now = (self.machine.uptime)();
         let is_fresh = looked.is_some_and(|look| {
             let is_of_it = look.run == *lease.run() && look.epoch == lease.epoch();
-            is_of_it && now.millis() - look.at.millis() < FRESH.millis()
+            let passed = now.millis().checked_sub(look.at.millis());
+            is_of_it && passed.is_some_and(|millis| millis < FRESH.millis())
         });
         if is_fresh {
             return Ok(true);

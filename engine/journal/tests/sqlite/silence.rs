@@ -86,6 +86,36 @@ fn a_silent_holder_is_replaced_and_writes_nothing_when_it_wakes() {
     assert_eq!(left, 1, "only the lock of opening stays");
 }
 
+/// An append is a sign of life, and the first look after it needs no other. Later ones do.
+#[test]
+fn an_append_says_that_the_holder_lives_and_has_the_run() {
+    let home = TempDir::new().unwrap();
+    let clocks = Clocks::default();
+    let (first, second) = (clocks.open(home.path()), clocks.open(home.path()));
+    let (lease, summary) = start(&first);
+    clocks.pass(25);
+    first.append(&*lease, &[note(1, "on")], &summary).unwrap();
+    clocks.pass(25);
+    assert!(matches!(second.acquire(&run_id(), &other()), Err(JournalError::Held { .. })));
+
+    // Taken behind the back of everybody's clock, right after an append.
+    first.append(&*lease, &[note(2, "on")], &summary).unwrap();
+    let connection = rusqlite::Connection::open(home.path().join("journal.db")).unwrap();
+    connection.execute("UPDATE heads SET epoch = epoch + 1", []).unwrap();
+    assert_eq!(first.is_held(&*lease), Ok(true), "the append found it so");
+    assert_eq!(first.is_held(&*lease), Ok(false));
+    connection.execute("UPDATE heads SET epoch = epoch - 1", []).unwrap();
+
+    // A process that was stopped between its append and its look.
+    first.append(&*lease, &[note(3, "on")], &summary).unwrap();
+    clocks.pass(31);
+    let taken = second.acquire(&run_id(), &other()).unwrap();
+    assert_eq!(first.is_held(&*lease), Ok(false));
+    let lost = Err(JournalError::LeaseLost("a1".to_owned()));
+    assert_eq!(first.append(&*lease, &[note(4, "late")], &summary), lost);
+    assert_eq!(second.append(&*taken, &[note(4, "in time")], &summary).map(|head| head.seq), Ok(5));
+}
+
 /// Somebody sets the clock, or a virtual machine was stopped for a night: the holder lives.
 #[test]
 fn a_living_holder_is_not_robbed_when_the_clock_jumps() {

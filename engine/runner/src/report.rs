@@ -225,7 +225,8 @@ pub struct Call {
     pub at: Timestamp,
     /// Time between sending and answer.
     pub took: Option<Span>,
-    /// `done`, `refused`, `in doubt`, or `void` when a retry replaced it.
+    /// `done`, `refused`, `in doubt`, `skipped` or `sent anew` as somebody settled a doubt about it, or `void`
+    /// when a retry replaced it.
     pub status: &'static str,
     /// AWS's error.
     pub error: Option<AwsError>,

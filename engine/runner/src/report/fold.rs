@@ -284,8 +284,10 @@ impl Fold {
                     self.answers.push((index, masked(output)));
                 }
                 Settlement::Skip => call.status = "skipped",
+                // Another attempt takes its place.
+                Settlement::Retry => call.status = "sent anew",
                 // What follows says what became of it.
-                Settlement::Retry | Settlement::Found { .. } | Settlement::Repeat => {}
+                Settlement::Found { .. } | Settlement::Repeat => {}
             }
         }
     }

@@ -27,13 +27,14 @@ fn rehearse(what: &str, arguments: &[&str], wanted: &Wanted) -> Value {
     let end = answer.exits(0).end();
     let count = |name: &str| end[name].as_u64().unwrap();
     eprintln!(
-        "{what} {arguments:?}: {} boundaries, {} crashes, {} states, {} resumes, {} to the end, {} put to a \
-         person, {} ms",
+        "{what} {arguments:?}: {} boundaries, {} crashes, {} states, {} resumes, {} to the end, {} crashed \
+         again, {} put to a person, {} ms",
         count("boundaries"),
         count("crashes"),
         count("states"),
         count("resumes"),
         count("to_the_end"),
+        count("crashed_again"),
         count("put_to_a_person"),
         count("took_ms"),
     );
@@ -50,14 +51,23 @@ fn rehearse(what: &str, arguments: &[&str], wanted: &Wanted) -> Value {
 #[track_caller]
 fn mechanism(name: &str, arguments: &[&str], crashes: u64) {
     let script = runbook(name);
-    let mut words = vec!["--whole"];
+    let mut words = vec!["--whole", "--twice"];
     words.extend(arguments);
-    rehearse(&script, &words, &Wanted { crashes, put_to_a_person: 0 });
+    let end = rehearse(&script, &words, &Wanted { crashes, put_to_a_person: 0 });
+    assert!(end["crashed_again"].as_u64() > Some(0), "no resumed process was crashed");
 }
 
 #[test]
 fn the_packaged_runbook_of_one_account() {
     rehearse("pfizer_poc", &[], &Wanted { crashes: 800, put_to_a_person: 0 });
+}
+
+/// The process that resumes dies as well.
+#[test]
+fn the_packaged_runbook_of_one_account_crashed_twice() {
+    let arguments = ["--twice", "--crash", "sample:60"];
+    let end = rehearse("pfizer_poc", &arguments, &Wanted { crashes: 60, put_to_a_person: 0 });
+    assert!(end["crashed_again"].as_u64() > Some(100), "{end}");
 }
 
 #[test]
@@ -119,7 +129,7 @@ fn every_class_of_call() {
 #[test]
 fn what_nobody_can_look_up_is_put_to_a_person_and_goes_on() {
     let wanted = Wanted { crashes: 12, put_to_a_person: 2 };
-    rehearse(&runbook("doubtful"), &["--whole"], &wanted);
+    rehearse(&runbook("doubtful"), &["--whole", "--twice"], &wanted);
 }
 
 #[test]

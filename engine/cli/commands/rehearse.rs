@@ -66,6 +66,9 @@ pub(crate) struct RehearseArgs {
     /// Drive every resume to the end of the run, also where the rest is known
     #[arg(long)]
     whole: bool,
+    /// Crash each resumed process too, wherever it can be until it is back on its way, and resume it again
+    #[arg(long)]
+    twice: bool,
     /// Resumes at once [preset: one for each processor, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -99,6 +102,7 @@ struct DifferenceLine<'a> {
     run: &'a str,
     #[serde(flatten)]
     at: BoundaryView<'a>,
+    again: Option<usize>,
     changes: &'a [Change],
     error: Option<&'a str>,
     repeat_with: String,
@@ -129,6 +133,7 @@ struct EndLine<'a> {
     resumes: usize,
     to_the_end: usize,
     cut_short: usize,
+    crashed_again: usize,
     put_to_a_person: usize,
     differences: usize,
     stopped: bool,
@@ -160,6 +165,7 @@ pub(crate) fn run(context: &Context, args: &RehearseArgs) -> Outcome {
         selection: &args.crash,
         threads: args.threads.unwrap_or_else(processors),
         whole: args.whole,
+        twice: args.twice,
         interrupt: &interrupt,
         progress: &|done, of| {
             if let Some(bar) = &bar {
@@ -326,6 +332,7 @@ fn tell(
                 event: "difference",
                 run,
                 at: view(&difference.boundary, difference.kind),
+                again: difference.again,
                 changes: &difference.changes,
                 error: difference.error.as_ref().map(|error| error.message.as_str()),
                 repeat_with: repeat_with(context, args, difference),
@@ -351,15 +358,18 @@ fn tell(
 
 fn summary(reference: &Reference, matrix: &Matrix, begun: Instant) -> String {
     let mut line = format!(
-        "{} boundaries, {} kinds, {} crashes; {} states, {} resumes ({} to the end), {} differences",
+        "{} boundaries, {} kinds, {} crashes; {} states, {} resumes ({} to the end)",
         grouped(reference.boundaries.len()),
         Kind::ALL.len(),
         grouped(matrix.crashes),
         grouped(matrix.states),
         grouped(matrix.resumed),
         grouped(matrix.to_the_end),
-        grouped(matrix.differences.len()),
     );
+    if matrix.crashed_again > 0 {
+        line = format!("{line}, {} crashed again and resumed", grouped(matrix.crashed_again));
+    }
+    line = format!("{line}, {} differences", grouped(matrix.differences.len()));
     if !matrix.doubted.is_empty() {
         line = format!("{line}, {} put to a person", matrix.doubted.len());
     }
@@ -400,6 +410,7 @@ fn end_line<'a>(
         resumes: matrix.resumed,
         to_the_end: matrix.to_the_end,
         cut_short: matrix.cut_short,
+        crashed_again: matrix.crashed_again,
         put_to_a_person: matrix.doubted.len(),
         differences: matrix.differences.len(),
         stopped: matrix.stopped,
@@ -447,8 +458,10 @@ fn words_of(doubted: &Doubted) -> String {
 }
 
 fn diagnostic(context: &Context, args: &RehearseArgs, difference: &Difference) -> Diagnostic {
-    let Difference { boundary, kind, changes, error } = difference;
-    let mut place = format!("boundary {}, {kind}: {}", boundary.number, boundary.what);
+    let Difference { boundary, kind, again, changes, error } = difference;
+    let twice = again.map(|number| format!(", then crash {number} of the resumed process"));
+    let twice = twice.unwrap_or_default();
+    let mut place = format!("boundary {}, {kind}{twice}: {}", boundary.number, boundary.what);
     if let Some(key) = &boundary.key {
         place = format!("{place} (`{key}`)");
     }
@@ -484,8 +497,11 @@ fn repeat_with(context: &Context, args: &RehearseArgs, difference: &Difference) 
     if let Some(alias) = &args.as_alias {
         words.extend(["--as".to_owned(), alias.clone()]);
     }
-    if args.rollback {
-        words.push("--rollback".to_owned());
+    for (flag, is_given) in [("--rollback", args.rollback), ("--twice", difference.again.is_some())]
+    {
+        if is_given {
+            words.push(flag.to_owned());
+        }
     }
     words.extend([
         "--crash".to_owned(),

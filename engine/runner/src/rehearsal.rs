@@ -8,9 +8,10 @@
 //! # Layout
 //! - [`Reference`] (`reference`): the run that nothing crashes, with pictures (`images`) of its states.
 //! - `boundaries`: where and how it can be crashed. `watched`: the ports that tell.
-//! - `matrix`: the crashes. `told`: when two journals replay alike.
+//! - `matrix`: the crashes. `again`: those of resumed processes. `told`: when two journals replay alike.
 //! - `ends`: what a run came to; [`comparison`]: whether two ends are the same.
 
+mod again;
 mod boundaries;
 pub mod comparison;
 mod ends;

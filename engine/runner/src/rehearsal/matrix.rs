@@ -6,7 +6,7 @@
 //! that proves the rest is argued in `docs/guide/rehearse.md`. Some resumes are never cut short, so
 //! that the argument itself is put to the test.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,6 +19,7 @@ use piton_core::ports::{Call, Mail, RunId};
 use piton_core::status::Reason;
 use serde_json::json;
 
+use super::again::{Again, Origin, Picture};
 use super::boundaries::{Boundary, Crash, Kind, Selection};
 use super::comparison::Change;
 use super::ends::End;
@@ -44,6 +45,8 @@ pub struct How<'a> {
     pub threads: usize,
     /// No resume is cut short.
     pub whole: bool,
+    /// Resumed processes are crashed too, once each, until they are back on the way of the reference.
+    pub twice: bool,
     /// Stops everything: Ctrl-C.
     pub interrupt: &'a Interrupt,
     /// Is told after each resume: how many are done, of how many.
@@ -57,6 +60,8 @@ pub struct Difference {
     pub boundary: Boundary,
     /// How.
     pub kind: Kind,
+    /// Where the resumed process was crashed too: the number of that crash, from its beginning.
+    pub again: Option<usize>,
     /// In what the two ends differ; the first few.
     pub changes: Vec<Change>,
     /// What the resume said, when it came to no end.
@@ -93,7 +98,9 @@ pub struct Matrix {
     pub to_the_end: usize,
     /// Those that were cut short, where the rest was known.
     pub cut_short: usize,
-    /// Doubts that were put to a person.
+    /// Second crashes, of resumed processes, each resumed too.
+    pub crashed_again: usize,
+    /// Doubts that were put to a person after the first crash.
     pub doubted: Vec<Doubted>,
     /// Crashes that came to another end, in order.
     pub differences: Vec<Difference>,
@@ -109,6 +116,14 @@ struct Resumed {
     changes: Vec<Change>,
     error: Option<Diagnostic>,
     stopped: bool,
+    /// What became of the second crashes, by their number.
+    again: Vec<(usize, Self)>,
+}
+
+impl Resumed {
+    fn is_the_same(&self) -> bool {
+        self.changes.is_empty() && self.error.is_none()
+    }
 }
 
 /// A doubt as the run tells it.
@@ -143,7 +158,7 @@ impl Reference {
                     return Ok(());
                 }
                 let is_whole = how.whole || turn % WHOLE == 0;
-                let resumed = self.resume(how, *state, is_whole, &proven)?;
+                let resumed = self.resume_all(how, *state, is_whole, &proven)?;
                 lock(&results).insert(*state, resumed);
                 (how.progress)(done.fetch_add(1, Ordering::SeqCst) + 1, states.len());
             }
@@ -178,42 +193,69 @@ impl Reference {
             }
             let first = by_state[&state][0];
             let boundary = &self.boundaries[first.boundary];
-            for (question, adopted) in resumed.doubted {
+            for (question, adopted) in &resumed.doubted {
                 matrix.doubted.push(Doubted {
                     boundary: boundary.clone(),
                     kind: first.kind,
                     key: question.key.as_str().to_owned(),
-                    operation: question.operation,
+                    operation: question.operation.clone(),
                     candidates: question.candidates,
-                    adopted,
+                    adopted: *adopted,
                 });
             }
-            if resumed.changes.is_empty() && resumed.error.is_none() {
-                continue;
-            }
-            for crash in &by_state[&state] {
-                matrix.differences.push(Difference {
-                    boundary: self.boundaries[crash.boundary].clone(),
-                    kind: crash.kind,
-                    changes: resumed.changes.clone(),
-                    error: resumed.error.clone(),
-                });
+            matrix.crashed_again += resumed.again.len();
+            let again = resumed.again.iter().map(|(number, resumed)| (Some(*number), resumed));
+            let ends = std::iter::once((None, &resumed)).chain(again);
+            for (again, resumed) in ends.filter(|(_, resumed)| !resumed.is_the_same()) {
+                for crash in &by_state[&state] {
+                    matrix.differences.push(Difference {
+                        boundary: self.boundaries[crash.boundary].clone(),
+                        kind: crash.kind,
+                        again,
+                        changes: resumed.changes.clone(),
+                        error: resumed.error.clone(),
+                    });
+                }
             }
         }
         matrix.stopped = matrix.resumed < matrix.states;
-        matrix.differences.sort_by_key(|one| (one.boundary.number, one.kind));
+        matrix.differences.sort_by_key(|one| (one.boundary.number, one.kind, one.again));
         matrix
     }
 
-    /// Goes on from a stored state in a fresh process.
-    fn resume(
+    /// Goes on from a stored state, and from what its process had stored when that is crashed too.
+    fn resume_all(
         &self,
         how: &How<'_>,
         state: usize,
         is_whole: bool,
         proven: &Arc<Mutex<HashSet<Digest>>>,
     ) -> Result<Resumed, RunnerError> {
-        let stored = &self.states[state];
+        let sent = BTreeSet::new();
+        let first = Origin { stored: &self.states[state], position: state, sent: &sent };
+        let again = how.twice.then(|| Again::new(&self.known, &first));
+        let (mut resumed, pictures) = self.resume(how, &first, is_whole, again, proven)?;
+        for picture in pictures {
+            if resumed.stopped {
+                break;
+            }
+            let (second, _) = self.resume(how, &picture.origin(), how.whole, None, proven)?;
+            resumed.stopped = second.stopped;
+            resumed.again.push((picture.number, second));
+        }
+        Ok(resumed)
+    }
+
+    /// Goes on from what is stored in a fresh process; gives the pictures that were taken of it.
+    fn resume(
+        &self,
+        how: &How<'_>,
+        origin: &Origin<'_>,
+        is_whole: bool,
+        again: Option<Again>,
+        proven: &Arc<Mutex<HashSet<Digest>>>,
+    ) -> Result<(Resumed, Vec<Picture>), RunnerError> {
+        let stored = origin.stored;
         let stage = how.stages.stage(&stored.journal.bytes(), &stored.world.bytes())?;
         let own = Interrupt::default();
         let follower = Arc::new(Follower {
@@ -224,11 +266,12 @@ impl Reference {
                 commits: 0,
                 due: 2,
                 visited: Vec::new(),
+                again,
                 broken: None,
             }),
             known: (!is_whole).then(|| Known {
                 reference: Arc::clone(&self.known),
-                state,
+                state: origin.position,
                 own: stored.digest,
                 proven: Arc::clone(proven),
             }),
@@ -241,11 +284,13 @@ impl Reference {
         engine.interrupt = own;
         engine.ports.entropy = chance(stored.told.drawn);
 
-        let resumed = self.drive(how, stage.as_ref(), &engine, &follower, state)?;
+        let resumed = self.drive(how, stage.as_ref(), &engine, &follower, origin)?;
         if resumed.stopped {
-            return Ok(resumed);
+            return Ok((resumed, Vec::new()));
         }
-        self.conclude(stage.as_ref(), &follower, resumed, proven)
+        let resumed = self.conclude(stage.as_ref(), &follower, resumed, proven)?;
+        let again = follower.path().again.take();
+        Ok((resumed, again.map(Again::pictures).unwrap_or_default()))
     }
 
     /// Drives a resumed process to its end, or to where the rest is known, and settles its doubts.
@@ -255,7 +300,7 @@ impl Reference {
         stage: &dyn Stage,
         engine: &Engine,
         follower: &Follower,
-        state: usize,
+        origin: &Origin<'_>,
     ) -> Result<Resumed, RunnerError> {
         let mut resumed = Resumed::default();
         loop {
@@ -281,7 +326,7 @@ impl Reference {
                 return Ok(resumed);
             }
             for question in open {
-                let adopted = self.settle(stage, &question, state)?;
+                let adopted = self.settle(stage, &question, origin)?;
                 resumed.doubted.push((question, adopted));
             }
         }
@@ -300,7 +345,7 @@ impl Reference {
         if let Some(error) = path.broken.take() {
             return Err(error);
         }
-        if resumed.changes.is_empty() && resumed.error.is_none() && resumed.doubted.is_empty() {
+        if resumed.is_the_same() && resumed.doubted.is_empty() {
             lock(proven).extend(path.visited.iter().copied());
         }
         Ok(resumed)
@@ -312,17 +357,18 @@ impl Reference {
         &self,
         stage: &dyn Stage,
         question: &Question,
-        state: usize,
+        origin: &Origin<'_>,
     ) -> Result<bool, RunnerError> {
-        let had_effect = self.boundaries.iter().any(|boundary| {
+        let has_effect = self.boundaries.iter().any(|boundary| {
             boundary.is_send
                 && boundary.key.as_deref() == Some(question.key.as_str())
                 && boundary.after != boundary.before
-                && boundary.after <= state
+                && (boundary.after <= origin.position
+                    || origin.sent.contains(question.key.as_str()))
                 && boundary.what == question.operation
         });
         let recorded = (question.run.clone(), question.key.as_str().to_owned());
-        let output = self.outputs.get(&recorded).and_then(output_of).filter(|_| had_effect);
+        let output = self.outputs.get(&recorded).and_then(output_of).filter(|_| has_effect);
         let adopted = output.is_some();
         let how = output.map_or(Settlement::Retry, |output| Settlement::Adopt { output });
         let reason = "the rehearsal knows what happened".to_owned();
@@ -419,7 +465,23 @@ struct Path {
     /// The commit after which it is looked next.
     due: usize,
     visited: Vec<Digest>,
+    /// Takes pictures for the second crash; absent when there is none.
+    again: Option<Again>,
     broken: Option<RunnerError>,
+}
+
+impl Path {
+    /// Lets a picture be taken, if any is.
+    fn picture(
+        &mut self,
+        take: impl FnOnce(&mut Again, &Told, &mut EffectSum) -> Result<(), RunnerError>,
+    ) {
+        if let Some(again) = &mut self.again
+            && let Err(error) = take(again, &self.told, &mut self.effects)
+        {
+            self.broken.get_or_insert(error);
+        }
+    }
 }
 
 impl Follower {
@@ -450,6 +512,9 @@ impl Watch for Follower {
         for entry in write.entries {
             path.told.take(write.run, entry);
         }
+        if !self.is_cut.load(Ordering::SeqCst) {
+            path.picture(|again, told, effects| again.written(self.stage.as_ref(), told, effects));
+        }
         path.commits += 1;
         // The first commit only says that the run goes on. Looking costs more than most commits, so
         // a process that does not come back to a known path is looked at ever less often.
@@ -464,9 +529,18 @@ impl Watch for Follower {
 
     fn before_send(&self, _call: &Call) {}
 
-    fn after_send(&self, _call: &Call) {}
+    fn after_send(&self, _call: &Call) {
+        if !self.is_cut.load(Ordering::SeqCst) {
+            self.path()
+                .picture(|again, told, effects| again.answered(self.stage.as_ref(), told, effects));
+        }
+    }
 
-    fn event(&self, _event: &RunEvent) {}
+    fn event(&self, event: &RunEvent) {
+        if let Some(again) = &mut self.path().again {
+            again.hear(event);
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -19,7 +19,12 @@ fn every_frozen_run_is_listed_shown_verified_and_reported() {
         for name in ["journal.db", "secret.key"] {
             fs::copy(format.join(name), env.home().join(name)).unwrap();
         }
-        let listed = env.piton(&["ls", "--json"]).exits(0).json();
+        let first = env.piton(&["ls", "--json"]).exits(0);
+        let backups = fs::read_dir(env.home()).unwrap().map(|entry| entry.unwrap().file_name());
+        let backups = backups.filter(|name| name.to_string_lossy().ends_with(".backup")).count();
+        assert_eq!(first.stderr.lines().count(), backups, "{}", first.stderr);
+        assert_eq!(first.stderr.contains(".backup"), backups == 1, "{}", first.stderr);
+        let listed = first.json();
         for row in listed.as_array().unwrap() {
             let run = text(&row["run"]);
             let shown = env.piton(&["show", &run, "--json"]).exits(0).json();

@@ -10,9 +10,9 @@ use piton_core::ports::Journal;
 use piton_journal::{Adoption, Machine, SqliteJournal};
 use piton_runner::vault::SealingKey;
 
-use crate::clocks;
 use crate::failure::Failure;
 use crate::worlds::Worlds;
+use crate::{clocks, console};
 
 /// One home folder.
 #[derive(Debug, Clone)]
@@ -48,7 +48,15 @@ impl Home {
     /// The journal, created at first need.
     pub(crate) fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
         let clock = Arc::new(clocks::machine_now);
-        Ok(Arc::new(SqliteJournal::open_on(&self.folder, clock, self.machine())?))
+        let journal = SqliteJournal::open_on(&self.folder, clock, self.machine())?;
+        if let Some(backup) = journal.backup() {
+            console::err(&format!(
+                "{} has a newer format now; as it was, it is kept in {}",
+                journal.path().display(),
+                backup.display()
+            ));
+        }
+        Ok(Arc::new(journal))
     }
 
     /// Makes a copied home one of its own.

@@ -43,6 +43,15 @@ pub(crate) struct Files {
 /// One that writes and one that reads.
 type Connections = (Connection, Connection);
 
+/// An open database.
+pub(crate) struct Opened {
+    pub(crate) connections: Connections,
+    /// What the disk said, where it may only be read for more than want of permission.
+    pub(crate) cause: Option<JournalError>,
+    /// What it was before this opening migrated it.
+    pub(crate) backup: Option<PathBuf>,
+}
+
 /// What a database file is.
 enum Found {
     /// Nothing is in it yet.
@@ -82,11 +91,10 @@ impl Files {
     }
 
     /// Opens the database for writing, creating and migrating what is needed; for reading only
-    /// where writing is not possible and the database exists. Says then what the disk said, where that
-    /// is more than that it may not be written.
-    pub(crate) fn connect(&self) -> Result<(Connections, Option<JournalError>), JournalError> {
+    /// where writing is not possible and the database exists.
+    pub(crate) fn connect(&self) -> Result<Opened, JournalError> {
         let failure = match self.connect_for_writing() {
-            Ok(connections) => return Ok((connections, None)),
+            Ok((connections, backup)) => return Ok(Opened { connections, cause: None, backup }),
             Err(failure) => failure,
         };
         if !failure.is_about_writing() || !self.database.is_file() {
@@ -95,25 +103,30 @@ impl Files {
         let is_of_disk = failure.is_of_disk();
         let failure = failure.at(&self.database);
         match self.connect_for_reading() {
-            Ok(connections) => Ok((connections, is_of_disk.then_some(failure))),
+            Ok(connections) => {
+                let cause = is_of_disk.then_some(failure);
+                Ok(Opened { connections, cause, backup: None })
+            }
             // The first failure says more than a second one about the same folder.
             Err(_) => Err(failure),
         }
     }
 
-    fn connect_for_writing(&self) -> Result<(Connection, Connection), Failure> {
+    /// Also gives what the database was before it was migrated.
+    fn connect_for_writing(&self) -> Result<(Connections, Option<PathBuf>), Failure> {
         self.create_missing()?;
         let mut writer = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        if !self.is_current(&writer)? {
-            self.bring_up_to_date(&mut writer)?;
-        }
+        let backup = match self.is_current(&writer)? {
+            true => None,
+            false => self.bring_up_to_date(&mut writer)?,
+        };
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         writer.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
         let reader = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         reader.pragma_update(None, "query_only", true)?;
-        Ok((writer, reader))
+        Ok(((writer, reader), backup))
     }
 
     /// Opens a database that exists, without permission to write.
@@ -170,13 +183,13 @@ impl Files {
         }
     }
 
-    /// Creates or migrates the database, one process at a time.
-    fn bring_up_to_date(&self, connection: &mut Connection) -> Result<(), Failure> {
+    /// Creates or migrates the database, one process at a time; gives what it was before.
+    fn bring_up_to_date(&self, connection: &mut Connection) -> Result<Option<PathBuf>, Failure> {
         let path = self.locks.join(OPEN_LOCK);
         let lock = open_private(&path, false).map_err(|error| storage(&path, &error))?;
         lock.lock().map_err(|error| storage(&path, &error))?;
         let found = match inspect(connection, &self.database)? {
-            Found::Format(format) if format == newest() => return Ok(()),
+            Found::Format(format) if format == newest() => return Ok(None),
             Found::Format(format) => {
                 self.refuse_while_driven()?;
                 format
@@ -254,7 +267,7 @@ impl Files {
 
 /// Gives an empty database the tables of the newest format.
 pub(crate) fn make_tables(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
-    migrate(connection, path, 0, MIGRATIONS)
+    migrate(connection, path, 0, MIGRATIONS).map(|_no_backup| ())
 }
 
 fn newest() -> u32 {
@@ -285,15 +298,16 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found, Failure> {
 }
 
 /// Brings a database from format `found` (0: nothing is in it) to the newest one, whole or not at
-/// all. What is in it is kept beside it first.
+/// all. What is in it is kept beside it first, in the file that is returned.
 fn migrate(
     connection: &mut Connection,
     path: &Path,
     found: u32,
     migrations: &[&str],
-) -> Result<(), Failure> {
-    if found > 0 {
-        back_up(connection, &beside(path, &format!(".format-{found}.backup")))?;
+) -> Result<Option<PathBuf>, Failure> {
+    let backup = (found > 0).then(|| beside(path, &format!(".format-{found}.backup")));
+    if let Some(backup) = &backup {
+        back_up(connection, backup)?;
     }
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     for migration in &migrations[found as usize..] {
@@ -302,7 +316,7 @@ fn migrate(
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", migrations.len() as u32)?;
     transaction.commit()?;
-    Ok(())
+    Ok(backup)
 }
 
 fn back_up(connection: &Connection, backup: &Path) -> Result<(), Failure> {

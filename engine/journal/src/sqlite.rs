@@ -77,6 +77,11 @@ impl SqliteJournal {
         self.store.limit_log(bytes);
     }
 
+    /// The copy of the database as it was, when this opening brought it to a newer format.
+    pub fn backup(&self) -> Option<&Path> {
+        self.store.backup.as_deref()
+    }
+
     /// The file, for messages.
     pub fn path(&self) -> &Path {
         &self.store.files.database

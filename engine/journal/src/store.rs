@@ -2,7 +2,7 @@
 //! meanwhile. A database in memory has the first alone.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use piton_core::entry::{Body, Entry, Head};
@@ -15,7 +15,7 @@ use crate::append::{Shelf, head};
 use crate::failure::Failure;
 use crate::home::{self, Adoption};
 use crate::machine::Machine;
-use crate::open::Files;
+use crate::open::{Files, Opened};
 use crate::room::{RESERVE, Room, log_too_long};
 
 /// Where the journal gets the present moment from.
@@ -61,6 +61,8 @@ pub(crate) struct Store {
     room: Option<Room>,
     /// What the last append found, until somebody made use of it.
     looked: Mutex<Option<Look>>,
+    /// What the database was before this opening migrated it.
+    pub(crate) backup: Option<PathBuf>,
 }
 
 struct Writer {
@@ -87,7 +89,7 @@ impl Store {
                 false => Err(refusal),
             };
         }
-        let ((writer, reader), cause) = files.connect()?;
+        let Opened { connections: (writer, reader), cause, backup } = files.connect()?;
         let refusal = match writer.is_readonly("main") {
             Ok(false) => home::recognise(&writer, &files, &machine),
             Ok(true) => Ok(cause),
@@ -98,7 +100,8 @@ impl Store {
             Err(failure) if failure.is_of_disk() => Some(failure.at(&files.database)),
             other => other.map_err(|failure| failure.at(&files.database))?,
         };
-        Ok(Self::over(files, clock, machine, (writer, reader), refusal))
+        let store = Self::over(files, clock, machine, (writer, reader), refusal);
+        Ok(Self { backup, ..store })
     }
 
     pub(crate) fn open_read_only(home: &Path, clock: Now) -> Result<Self, JournalError> {
@@ -118,7 +121,8 @@ impl Store {
         let writer = Writer { connection: writer, seen: Seen::new(), refusal, pages: None };
         let room = Some(Room::new(files.beside(".reserve"), files.beside("-wal")));
         let (writer, reader) = (Mutex::new(writer), Some(Mutex::new(reader)));
-        Self { files, machine, clock, writer, reader, room, looked: Mutex::default() }
+        let looked = Mutex::default();
+        Self { files, machine, clock, writer, reader, room, looked, backup: None }
     }
 
     /// Makes a copied home one of its own.
@@ -141,7 +145,7 @@ impl Store {
         let writer = Writer { connection, seen: Seen::new(), refusal: None, pages: None };
         let machine = Machine::this();
         let (writer, looked) = (Mutex::new(writer), Mutex::default());
-        Self { files, machine, clock, writer, reader: None, room: None, looked }
+        Self { files, machine, clock, writer, reader: None, room: None, looked, backup: None }
     }
 
     /// The bytes of the whole database.

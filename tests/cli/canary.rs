@@ -367,6 +367,7 @@ fn a_typed_secret_comes_out_nowhere() {
     };
     // A terminal repeats what is typed until the program tells it not to.
     let is_hidden = || {
+        // As long as the file is not there, `stty` knows no such terminal.
         let name = fs::read_to_string(&terminal).unwrap_or_default();
         let state = Command::new("stty").args(["-F", name.trim(), "-a"]).output().unwrap();
         contains(&state.stdout, b" -echo ")

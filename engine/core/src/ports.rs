@@ -493,6 +493,7 @@ pub trait Journal: Send + Sync {
     fn renew(&self, lease: &dyn Lease) -> Result<(), JournalError>;
 
     /// Whether a lease still counts: what a driver asks before it sends a call that changes something.
+    /// An append that was just made may answer for one question.
     fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
         match self.renew(lease) {
             Ok(()) => Ok(true),
@@ -502,7 +503,7 @@ pub trait Journal: Send + Sync {
     }
 
     /// Appends entries in one durable commit, with the summary after them. Refused when the lease
-    /// was lost: then nothing is written.
+    /// was lost: then nothing is written. It says that the holder is alive, too.
     fn append(
         &self,
         lease: &dyn Lease,

@@ -6,11 +6,11 @@ use piton_core::entry::{Entry, Head};
 use piton_core::key::Key;
 use piton_core::ports::{JournalError, Lease, RunId};
 use piton_core::status::RunSummary;
+use piton_core::time::Span;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::failure::Failure;
 use crate::gates;
-use crate::lease::Beat;
 use crate::store::{Seen, Written};
 
 /// The hot row of a run.
@@ -39,6 +39,11 @@ impl Shelf {
     /// The place of a position; a position that no run comes to is the last one.
     pub(crate) fn place(self, seq: u64) -> i64 {
         self.0 | signed(seq).min(POSITION)
+    }
+
+    /// The position that an entry's place in a column has.
+    pub(crate) fn position(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+        Ok(unsigned(row, column)? & POSITION as u64)
     }
 
     /// The last place that there is.
@@ -91,12 +96,12 @@ impl<'a> Chained<'a> {
     }
 }
 
-/// Writes entries at the end of a run's journal, the summary after them, and that the holder is alive.
+/// Writes entries at the end of a run's journal, the summary after them, and that the holder is alive `at`
+/// this moment of the machine's running time.
 pub(crate) fn append(
     connection: &Connection,
     seen: &mut Seen,
-    lease: &dyn Lease,
-    beat: &Beat,
+    (lease, at): (&dyn Lease, Span),
     entries: &[Entry],
     summary: &RunSummary,
 ) -> Result<Head, Failure> {
@@ -117,7 +122,7 @@ pub(crate) fn append(
             signed(head.seq),
             head.hash.bytes(),
             updated.millis(),
-            beat.at,
+            signed(at.millis()),
             signed(epoch),
             signed(before.seq),
             before.hash.bytes(),

@@ -93,12 +93,12 @@ fn forget(
     // A group of branches that ended there did not end: the gates it took away are back.
     connection
         .prepare_cached(&format!(
-            "UPDATE gates SET closed = NULL WHERE run = ?1 AND closed IN
-             (SELECT place & 0xffffffff FROM entries
+            "UPDATE gates SET closed = NULL WHERE run = ?1 AND ?5 | closed IN
+             (SELECT place FROM entries
               WHERE place BETWEEN ?2 AND ?3 AND kind = 'branches_closed' AND {})",
             runs::in_branch("key", "?4")
         ))?
-        .execute(params![run.0, shelf.place(from), shelf.place(to), branch])?;
+        .execute(params![run.0, shelf.place(from), shelf.place(to), branch, shelf.place(0)])?;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Beat {
 
 /// A sign of life now.
 pub(crate) fn beat(store: &Store) -> Beat {
-    let at = signed((store.machine.uptime)().millis());
+    let at = signed(store.uptime().millis());
     Beat { at, boot: store.machine.boot.clone() }
 }
 

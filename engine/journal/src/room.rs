@@ -68,9 +68,11 @@ impl Room {
     /// Whether the reserve is there.
     pub(crate) fn is_whole(&self) -> bool {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if !file.as_ref().is_some_and(is_reserve) {
-            *file = File::open(&self.reserve).ok();
+        if file.as_ref().is_some_and(is_reserve) {
+            return true;
         }
+        // Why it cannot be opened, whoever makes it anew will hear.
+        *file = File::open(&self.reserve).ok();
         file.as_ref().is_some_and(is_reserve)
     }
 

@@ -113,7 +113,7 @@ pub(crate) fn entries(
     limit: usize,
 ) -> Result<Vec<StoredEntry>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+        "SELECT place, key, kind, at, body, hash FROM entries
          WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3",
     )?;
     let shelf = Shelf::of(connection, run)?;
@@ -146,7 +146,7 @@ pub(crate) fn branch_entries(
     limit: usize,
 ) -> Result<Vec<StoredEntry>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+        "SELECT place, key, kind, at, body, hash FROM entries
          WHERE place > ?1 AND place <= ?2 AND key IS NOT NULL AND {} ORDER BY place LIMIT ?4",
         in_branch("key", "?3")
     ))?;
@@ -174,7 +174,7 @@ pub(crate) fn entry(
 }
 
 fn stored(run: &RunId, row: &Row<'_>) -> Result<StoredEntry, Failure> {
-    let seq = unsigned(row, 0)?;
+    let seq = Shelf::position(row, 0)?;
     let unreadable = |reason: String| JournalError::Entry { run: run.0.clone(), seq, reason };
     let text: String = row.get(4).map_err(|error| unreadable(error.to_string()))?;
     let kind = row.get_ref(2)?.as_str().map_err(|error| unreadable(error.to_string()))?;

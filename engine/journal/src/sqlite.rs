@@ -136,9 +136,9 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        let beat = lease::beat(&self.store);
-        self.store.append(lease, entries, |connection, seen| {
-            append(connection, seen, lease, &beat, entries, summary)
+        let held = (lease, self.store.uptime());
+        self.store.append(held, entries, |connection, seen| {
+            append(connection, seen, held, entries, summary)
         })
     }
 
@@ -204,10 +204,10 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        let beat = lease::beat(&self.store);
-        self.store.append(lease, entries, |connection, seen| {
+        let held = (lease, self.store.uptime());
+        self.store.append(held, entries, |connection, seen| {
             // First of all the lease: one that was lost says so, whatever else is wrong.
-            let head = append(connection, seen, lease, &beat, entries, summary)?;
+            let head = append(connection, seen, held, entries, summary)?;
             mailbox::remove(connection, lease.run(), mail)?;
             Ok(head)
         })
@@ -241,9 +241,9 @@ impl Journal for SqliteJournal {
         entries: &[Entry],
         summary: &RunSummary,
     ) -> Result<Head, JournalError> {
-        let beat = lease::beat(&self.store);
+        let held = (lease, self.store.uptime());
         self.store.write(|connection, seen| {
-            let head = append(connection, seen, lease, &beat, entries, summary)?;
+            let head = append(connection, seen, held, entries, summary)?;
             programs::replace(connection, lease.run(), program, files)?;
             Ok(head)
         })

@@ -155,6 +155,11 @@ impl Store {
         image.map_err(|error| Failure::from(error).at(&self.files.database))
     }
 
+    /// How long the machine has been running.
+    pub(crate) fn uptime(&self) -> Span {
+        (self.machine.uptime)()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
@@ -200,7 +205,7 @@ impl Store {
     /// Whether a lease counts. The first to ask after an append knows that from the append.
     pub(crate) fn is_held(&self, lease: &dyn Lease) -> Result<bool, JournalError> {
         let looked = lock(&self.looked).take();
-        let now = (self.machine.uptime)();
+        let now = self.uptime();
         let is_fresh = looked.is_some_and(|look| {
             let is_of_it = look.run == *lease.run() && look.epoch == lease.epoch();
             let passed = now.millis().checked_sub(look.at.millis());
@@ -212,15 +217,15 @@ impl Store {
         self.read(|connection| Ok(head(connection, lease.run())?.epoch == lease.epoch()))
     }
 
-    /// Writes entries in one durable commit, as `change` does it. The intent of a call is taken only
+    /// Writes entries of a run that was looked at `at` this moment of the machine's running time, in one
+    /// durable commit, as `change` does it. The intent of a call is taken only
     /// while there is room for what the call comes to; that has its room on a full disk too.
     pub(crate) fn append<T>(
         &self,
-        lease: &dyn Lease,
+        (lease, at): (&dyn Lease, Span),
         entries: &[Entry],
         change: impl Fn(&Connection, &mut Seen) -> Result<T, Failure>,
     ) -> Result<T, JournalError> {
-        let at = (self.machine.uptime)();
         let has_intent = entries.iter().any(|entry| matches!(entry.body, Body::Intent(_)));
         let mut writer = lock(&self.writer);
         let outcome = match &self.room {

@@ -27,7 +27,7 @@ const CHUNK: usize = 512;
 pub(crate) fn first_bad(connection: &Connection, run: &RunId) -> Result<Option<u64>, Failure> {
     let end = head(connection, run)?.head;
     let mut statement = connection.prepare_cached(
-        "SELECT place & 0xffffffff, key, kind, at, body, hash FROM entries
+        "SELECT place, key, kind, at, body, hash FROM entries
          WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
     )?;
     let shelf = Shelf::of(connection, run)?;
@@ -36,7 +36,9 @@ pub(crate) fn first_bad(connection: &Connection, run: &RunId) -> Result<Option<u
     while let Some(row) = rows.next()? {
         let expected = before.seq + 1;
         match link(&before, row)? {
-            Some(next) if unsigned(row, 0)? == expected && expected <= end.seq => before = next,
+            Some(next) if Shelf::position(row, 0)? == expected && expected <= end.seq => {
+                before = next;
+            }
             _ => return Ok(Some(expected)),
         }
     }

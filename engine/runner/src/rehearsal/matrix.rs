@@ -470,23 +470,25 @@ struct Path {
     broken: Option<RunnerError>,
 }
 
-impl Path {
-    /// Lets a picture be taken, if any is.
-    fn picture(
-        &mut self,
-        take: impl FnOnce(&mut Again, &Told, &mut EffectSum) -> Result<(), RunnerError>,
-    ) {
-        if let Some(again) = &mut self.again
-            && let Err(error) = take(again, &self.told, &mut self.effects)
-        {
-            self.broken.get_or_insert(error);
-        }
-    }
-}
-
 impl Follower {
     fn path(&self) -> MutexGuard<'_, Path> {
         lock(&self.path)
+    }
+
+    /// Lets a picture be taken for the second crash, when there is one and the process still goes on.
+    fn picture(
+        &self,
+        path: &mut Path,
+        take: fn(&mut Again, &dyn Stage, &Told, &mut EffectSum) -> Result<(), RunnerError>,
+    ) {
+        if self.is_cut.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Some(again) = &mut path.again
+            && let Err(error) = take(again, self.stage.as_ref(), &path.told, &mut path.effects)
+        {
+            path.broken.get_or_insert(error);
+        }
     }
 
     fn look(&self, path: &mut Path) -> Result<(), RunnerError> {
@@ -512,9 +514,7 @@ impl Watch for Follower {
         for entry in write.entries {
             path.told.take(write.run, entry);
         }
-        if !self.is_cut.load(Ordering::SeqCst) {
-            path.picture(|again, told, effects| again.written(self.stage.as_ref(), told, effects));
-        }
+        self.picture(&mut path, Again::written);
         path.commits += 1;
         // The first commit only says that the run goes on. Looking costs more than most commits, so
         // a process that does not come back to a known path is looked at ever less often.
@@ -530,10 +530,7 @@ impl Watch for Follower {
     fn before_send(&self, _call: &Call) {}
 
     fn after_send(&self, _call: &Call) {
-        if !self.is_cut.load(Ordering::SeqCst) {
-            self.path()
-                .picture(|again, told, effects| again.answered(self.stage.as_ref(), told, effects));
-        }
+        self.picture(&mut self.path(), Again::answered);
     }
 
     fn event(&self, event: &RunEvent) {
